@@ -1,0 +1,179 @@
+#include "proxy/websocket/frame_scanner.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace wskeep::websocket {
+namespace {
+
+constexpr std::uint8_t kFin = 0x80;
+constexpr std::uint8_t kRsv1 = 0x4;
+constexpr std::uint8_t kMaskBit = 0x80;
+constexpr std::uint8_t kLength16 = 126;
+constexpr std::uint8_t kLength64 = 127;
+
+std::uint8_t rsv_bits(std::uint8_t byte) {
+  return (byte >> 4) & 0x7;
+}
+std::uint8_t opcode_bits(std::uint8_t byte) {
+  return byte & 0xF;
+}
+
+bool is_reserved(std::uint8_t opcode) {
+  return (opcode & 0x7) > 2;
+}
+
+std::uint64_t big_endian(std::span<const std::uint8_t> bytes) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
+}
+
+}  // namespace
+
+std::string_view to_string(FrameError error) noexcept {
+  switch (error) {
+    case FrameError::kNone: return "none";
+    case FrameError::kReservedBits: return "reserved bits set";
+    case FrameError::kReservedOpcode: return "reserved opcode";
+    case FrameError::kFragmentedControl: return "fragmented control frame";
+    case FrameError::kControlTooLong: return "control frame over 125 bytes";
+    case FrameError::kNotMasked: return "frame from client not masked";
+    case FrameError::kMasked: return "frame from server masked";
+    case FrameError::kLengthNotMinimal: return "length not minimal";
+    case FrameError::kLengthTooLarge: return "length over 2^63-1";
+    case FrameError::kContinuationWithoutStart: return "continuation without a message";
+    case FrameError::kMessageInsideMessage: return "new message inside a message";
+  }
+  return "unknown";
+}
+
+FrameScanner::Step FrameScanner::next(std::span<const std::uint8_t> in) noexcept {
+  assert(!in.empty());
+  switch (state_) {
+    case State::kHeader: return scan_header(in);
+    case State::kPayload: return scan_payload(in, 0);
+    case State::kBroken: break;
+  }
+  return {Verdict::kBroken, 0};
+}
+
+FrameScanner::Step FrameScanner::scan_header(std::span<const std::uint8_t> in) noexcept {
+  const std::size_t kept = partial_size_;
+  const std::uint8_t* bytes = in.data();
+  std::size_t size = in.size();
+  std::array<std::uint8_t, kMaxHeaderSize> joined;
+  if (kept != 0) {
+    size = std::min(kept + in.size(), joined.size());
+    std::memcpy(joined.data(), partial_.data(), kept);
+    std::memcpy(joined.data() + kept, in.data(), size - kept);
+    bytes = joined.data();
+  }
+  const std::size_t header_size = parse_header(bytes, size);
+  if (error_ != FrameError::kNone) return break_stream(error_);
+  if (header_size > size) {
+    // Short of a header, so fewer than 14 bytes and all of them ours to keep.
+    std::memcpy(partial_.data() + kept, in.data(), in.size());
+    partial_size_ = static_cast<std::uint8_t>(kept + in.size());
+    return {Verdict::kPart, in.size()};
+  }
+  partial_size_ = 0;
+  remaining_ = header_.payload_size;
+  state_ = State::kPayload;
+  return scan_payload(in, header_size - kept);
+}
+
+FrameScanner::Step FrameScanner::scan_payload(std::span<const std::uint8_t> in, std::size_t taken) noexcept {
+  const std::size_t available = in.size() - taken;
+  if (available < remaining_) {
+    remaining_ -= available;
+    return {Verdict::kPart, in.size()};
+  }
+  return end_frame(taken + static_cast<std::size_t>(remaining_));
+}
+
+// Returns the size that the whole header has, or more than `size` when that isn't known yet. Sets error_ as
+// soon as the bytes at hand prove a fault, and header_ when the header is complete.
+std::size_t FrameScanner::parse_header(const std::uint8_t* bytes, std::size_t size) noexcept {
+  const std::uint8_t opcode = opcode_bits(bytes[0]);
+  control_ = is_control(opcode);
+  error_ = check_first_byte(bytes[0]);
+  if (error_ != FrameError::kNone || size < 2) return 2;
+  error_ = check_second_byte(bytes[1]);
+  if (error_ != FrameError::kNone) return 2;
+
+  const bool masked = (bytes[1] & kMaskBit) != 0;
+  const std::uint8_t short_length = bytes[1] & 0x7F;
+  const std::size_t length_size = short_length == kLength64 ? 8 : short_length == kLength16 ? 2 : 0;
+  const std::size_t header_size = 2 + length_size + (masked ? 4 : 0);
+  std::uint64_t length = short_length;
+  if (length_size != 0) {
+    error_ = check_long_length({bytes + 2, std::min(size - 2, length_size)}, length_size);
+    if (error_ != FrameError::kNone || size < 2 + length_size) return header_size;
+    length = big_endian({bytes + 2, length_size});
+  }
+  if (size < header_size) return header_size;
+
+  header_.opcode = static_cast<Opcode>(opcode);
+  header_.fin = (bytes[0] & kFin) != 0;
+  header_.rsv = rsv_bits(bytes[0]);
+  header_.masked = masked;
+  header_.size = static_cast<std::uint8_t>(header_size);
+  header_.payload_size = length;
+  if (masked) std::memcpy(header_.mask_key.data(), bytes + 2 + length_size, header_.mask_key.size());
+  return header_size;
+}
+
+FrameError FrameScanner::check_first_byte(std::uint8_t byte) const noexcept {
+  const std::uint8_t opcode = opcode_bits(byte);
+  const std::uint8_t rsv = rsv_bits(byte);
+  if (rules_ != ExtensionRules::kUnknown) {
+    const bool starts_message = opcode == static_cast<std::uint8_t>(Opcode::kText) ||
+                                opcode == static_cast<std::uint8_t>(Opcode::kBinary);
+    const std::uint8_t allowed = rules_ == ExtensionRules::kPermessageDeflate && starts_message ? kRsv1 : 0;
+    if ((rsv & ~allowed) != 0) return FrameError::kReservedBits;
+    if (is_reserved(opcode)) return FrameError::kReservedOpcode;
+  }
+  if (is_control(opcode)) return (byte & kFin) == 0 ? FrameError::kFragmentedControl : FrameError::kNone;
+  if (rules_ == ExtensionRules::kUnknown) return FrameError::kNone;  // it may fragment in ways of its own
+  const bool continues = opcode == static_cast<std::uint8_t>(Opcode::kContinuation);
+  if (continues && !message_open_) return FrameError::kContinuationWithoutStart;
+  if (!continues && message_open_) return FrameError::kMessageInsideMessage;
+  return FrameError::kNone;
+}
+
+FrameError FrameScanner::check_second_byte(std::uint8_t byte) const noexcept {
+  const bool masked = (byte & kMaskBit) != 0;
+  if (sender_ == Sender::kClient && !masked) return FrameError::kNotMasked;
+  if (sender_ == Sender::kServer && masked) return FrameError::kMasked;
+  if (control_ && (byte & 0x7F) > kMaxControlPayload) return FrameError::kControlTooLong;
+  return FrameError::kNone;
+}
+
+// `known` are the bytes at hand of a length that has `whole` of them, 2 or 8.
+FrameError FrameScanner::check_long_length(std::span<const std::uint8_t> known, std::size_t whole) noexcept {
+  if (whole == 2) {
+    return known.size() == 2 && big_endian(known) < kLength16 ? FrameError::kLengthNotMinimal
+                                                              : FrameError::kNone;
+  }
+  if (!known.empty() && (known[0] & 0x80) != 0) return FrameError::kLengthTooLarge;
+  // What fits into the last two bytes should have been a 16-bit length, so the first six tell.
+  return known.size() >= 6 && big_endian(known.first(6)) == 0 ? FrameError::kLengthNotMinimal
+                                                              : FrameError::kNone;
+}
+
+FrameScanner::Step FrameScanner::end_frame(std::size_t taken) noexcept {
+  if (!control_) message_open_ = !header_.fin;
+  remaining_ = 0;
+  state_ = State::kHeader;
+  return {Verdict::kFrameEnd, taken};
+}
+
+FrameScanner::Step FrameScanner::break_stream(FrameError error) noexcept {
+  error_ = error;
+  state_ = State::kBroken;
+  return {Verdict::kBroken, 0};
+}
+
+}  // namespace wskeep::websocket
