@@ -1,0 +1,98 @@
+// Heartbeat decides when one leg is pinged and when its peer has been silent for too long.
+//
+// A pure state machine: time and randomness are arguments, nothing is sent from here. Its owner asks
+// `deadline()` for the time of the next duty, calls `poll()` then, sends the ping that comes back, and says
+// what happened: `ping_left`, `heard` for any byte received, `pong` for a pong. Alive means proven: any byte
+// received after a ping went out proves the peer alive, and only a pong yields a latency.
+//
+// Beats are scheduled from the last due time, so lateness does not add up, and jitter only shortens an
+// interval: peers count on a ping at least once per `ping_interval`. Not thread-safe; no allocation; the
+// settings must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "proxy/keepalive/pong_ledger.h"
+#include "proxy/keepalive/settings.h"
+
+namespace wskeep::keepalive {
+
+class Heartbeat {
+ public:
+  enum class Due : std::uint8_t {
+    kNothing,
+    kPing,    // send a ping now; no other is due until it has left
+    kSilent,  // no byte for pong_timeout after the first unanswered ping; `may_end` says what follows
+  };
+
+  // The first beat comes at a random point of the first interval after `now`.
+  Heartbeat(const Settings& settings, TimePoint now, std::uint64_t random) noexcept;
+
+  // When `poll` has something to do next; TimePoint::max() for never.
+  TimePoint deadline() const noexcept;
+
+  // What is due at `now`; call until it returns kNothing. A wake-up so late that the machine must have been
+  // suspended or starved (over pong_timeout / 2) restarts a running timeout instead of judging by it.
+  [[nodiscard]] Due poll(TimePoint now, std::uint64_t random) noexcept;
+
+  PongLedger::Payload next_payload(std::uint32_t fresh) noexcept { return ledger_.next_payload(fresh); }
+
+  // The last ping has left for the kernel: latency and timeout count from here. Returns how long after its
+  // due time that was.
+  nanoseconds ping_left(TimePoint now) noexcept;
+
+  // A byte, any byte, came from the peer.
+  void heard() noexcept {
+    waiting_ = false;
+    silent_ = false;
+    heard_since_beat_ = true;
+  }
+
+  // A pong came. Its bytes were `heard` before.
+  Pong pong(std::span<const std::uint8_t> payload, TimePoint now) noexcept;
+
+  // Pings that left pong_timeout ago or earlier without their pong, counted once each.
+  std::uint32_t take_missed(TimePoint now) noexcept { return ledger_.give_up(now, settings_->pong_timeout); }
+
+  // Takes kSilent back: nobody read what the peer may have sent, so its timeout starts again.
+  void restart_timeout(TimePoint now) noexcept {
+    silent_ = false;
+    waiting_ = true;
+    waiting_since_ = now;
+  }
+
+  // The peer can send nothing more (its stream has ended): no pings, no judgement.
+  void stop() noexcept {
+    stopped_ = true;
+    waiting_ = false;
+  }
+
+  bool answered() const noexcept { return answered_; }  // has answered a ping of ours, ever
+  bool silent() const noexcept { return silent_; }      // judged silent and not heard since
+  // A ping has been unanswered for longer than half of the timeout.
+  bool suspect(TimePoint now) const noexcept {
+    return waiting_ && now - waiting_since_ > settings_->pong_timeout / 2;
+  }
+  // Whether the policy lets silence end the session.
+  bool may_end() const noexcept;
+
+ private:
+  bool beats() const noexcept { return settings_->policy != Policy::kOff && !stopped_; }
+  nanoseconds next_interval(std::uint64_t random) const noexcept;
+  Due beat(TimePoint now, std::uint64_t random) noexcept;
+
+  const Settings* settings_;
+  TimePoint next_beat_;
+  std::optional<TimePoint> ping_due_;  // when the ping that has not left yet was due
+  TimePoint waiting_since_{};          // when the first unanswered ping left, while waiting_
+  PongLedger ledger_;
+  bool waiting_ = false;
+  bool silent_ = false;
+  bool heard_since_beat_ = false;
+  bool answered_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace wskeep::keepalive

@@ -1,0 +1,31 @@
+// What an operator decides about the heartbeat of one leg. Plain values, no behaviour: the rules that
+// use them are in heartbeat.h, their ranges and texts for the operator in config/describe.h.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace wskeep::keepalive {
+
+// Which sessions a heartbeat may end.
+enum class Policy : std::uint8_t {
+  kOff,        // sends no pings
+  kKeepalive,  // pings, never ends a session
+  kAuto,       // ends only a session whose peer has answered a ping before
+  kStrict,     // ends any session whose peer stays silent
+};
+
+// Whether a beat that is due is skipped when the peer proved itself since the last one.
+enum class PingWhen : std::uint8_t { kAlways, kQuiet };
+
+struct Settings {
+  Policy policy = Policy::kAuto;
+  std::chrono::milliseconds ping_interval{25'000};  // 100 ms to 24 h; the longest gap between two pings
+  std::uint8_t jitter_percent = 20;  // 0 to 90; shortens an interval by up to this much, never lengthens it
+  std::chrono::milliseconds pong_timeout{20'000};  // 100 ms to 24 h; counts from the first unanswered ping
+  PingWhen ping_when = PingWhen::kAlways;
+
+  bool operator==(const Settings&) const = default;
+};
+
+}  // namespace wskeep::keepalive
