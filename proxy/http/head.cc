@@ -1,0 +1,356 @@
+#include "proxy/http/head.h"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <cassert>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+#include "proxy/http/head_scanner.h"
+
+namespace wskeep::http {
+namespace {
+
+namespace beast = boost::beast;
+using websocket::equal_ignoring_case;
+
+constexpr std::string_view kBothLengths = "both Content-Length and Transfer-Encoding";
+constexpr std::string_view kTwoLengths = "more than one Content-Length";
+constexpr std::string_view kTwoEncodings = "more than one Transfer-Encoding";
+
+std::string_view view(beast::string_view text) noexcept {
+  return {text.data(), text.size()};
+}
+
+// uri-host [ ":" port ] of RFC 9110 section 7.2, by its characters (RFC 3986 section 3.2.2). The comma, the
+// semicolon and the equals sign are left out: no host has one, and X-Forwarded-Host may be read as a list.
+bool is_host(std::string_view host) noexcept {
+  static constexpr std::string_view kMarks = "-._~%!$&'()*+:[]";
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+// RFC 9112 section 3.2. An absolute target overrides Host, so a backend that looks at the other one would
+// see another site than we do: they must agree, as clients are told to make them.
+bool target_agrees(std::string_view target, std::string_view host) noexcept {
+  if (target.starts_with('/') || target == "*") return true;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!equal_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
+    const std::string_view rest = target.substr(scheme.size());
+    return !host.empty() && equal_ignoring_case(rest.substr(0, rest.find_first_of("/?")), host);
+  }
+  return false;
+}
+
+std::string_view fault_of(const RequestHead& head) noexcept {
+  const std::size_t hosts = websocket::count_fields(head.fields, "Host");
+  if (hosts == 0 && head.version >= 11) return "Host is missing";
+  if (hosts > 1) return "more than one Host";
+  const std::string_view host = hosts == 0 ? "" : websocket::find_field(head.fields, "Host")->value;
+  if (!is_host(host)) return "malformed Host";
+  if (!target_agrees(head.target, host)) {
+    return "the request target must be a path, or an http URI that agrees with Host";
+  }
+  return {};
+}
+
+std::string_view fault_of(const AnswerHead&) noexcept {
+  return {};
+}
+
+// What Beast lets pass of RFC 9112 section 6: equal lengths twice, and encodings it doesn't know.
+std::string_view framing_fault(int version, websocket::Fields fields) noexcept {
+  const std::size_t lengths = websocket::count_fields(fields, "Content-Length");
+  const std::size_t encodings = websocket::count_fields(fields, "Transfer-Encoding");
+  if (lengths > 0 && encodings > 0) return kBothLengths;
+  if (lengths > 1) return kTwoLengths;
+  if (lengths == 1 &&
+      websocket::find_field(fields, "Content-Length")->value.find(',') != std::string_view::npos) {
+    return kTwoLengths;
+  }
+  if (encodings == 0) return {};
+  if (encodings > 1) return kTwoEncodings;
+  if (version < 11) return "Transfer-Encoding in HTTP/1.0";
+  if (!equal_ignoring_case(websocket::find_field(fields, "Transfer-Encoding")->value, "chunked")) {
+    return "a Transfer-Encoding other than chunked";
+  }
+  return {};
+}
+
+bool has_control(std::string_view text) noexcept {
+  return std::any_of(text.begin(), text.end(),
+                     [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; });
+}
+
+}  // namespace
+
+// One message. Beast calls the on_..._impl functions while it parses; the texts that it hands them point
+// into raw_, which no longer grows by then.
+template <typename Head>
+class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v<Head, RequestHead>> {
+ public:
+  Impl(std::size_t limit, BodyRule rule)
+      : scanner_(kIsRequest ? HeadScanner::Kind::kRequest : HeadScanner::Kind::kAnswer), limit_(limit) {
+    this->header_limit(std::numeric_limits<std::uint32_t>::max());  // limit_ is kept below
+    this->body_limit(boost::none);
+    this->skip(rule == BodyRule::kNone);
+  }
+
+  Fed feed(Bytes bytes) {
+    if (head_progress_ != Progress::kIncomplete) return {head_progress_, 0};
+    std::size_t used = 0;
+    while (used < bytes.size() && head_progress_ == Progress::kIncomplete) {
+      head_progress_ = raw_.size() + used == limit_ ? Progress::kTooLarge : scanner_.step(bytes[used]);
+      ++used;
+    }
+    raw_.append(reinterpret_cast<const char*>(bytes.data()), used);
+    if (head_progress_ == Progress::kComplete) {
+      parse();
+    } else if (head_progress_ != Progress::kIncomplete) {
+      reason_ = scanner_.reason().empty() ? "the head is too large" : scanner_.reason();
+    }
+    return {head_progress_, used};
+  }
+
+  Fed feed_body(Bytes bytes) {
+    assert(head_progress_ == Progress::kComplete);
+    std::size_t used = 0;
+    while (used < bytes.size() && body_progress_ == Progress::kIncomplete) {
+      const Bytes rest = bytes.subspan(used);
+      used += framing_ == Framing::kChunked && chunk_left_ == 0 ? take_chunk_framing(rest) : take_data(rest);
+    }
+    return {body_progress_, used};
+  }
+
+  Progress end_of_input() {
+    if (head_progress_ == Progress::kIncomplete) fail_head("the stream ended inside the head");
+    if (head_progress_ != Progress::kComplete) return head_progress_;
+    if (body_progress_ == Progress::kIncomplete) {
+      beast::error_code error;
+      this->put_eof(error);
+      settle_body(error, "the stream ended inside the body");
+    }
+    return body_progress_;
+  }
+
+  const Head& head() const noexcept {
+    assert(head_progress_ == Progress::kComplete);
+    return head_;
+  }
+
+  // Without the empty line that may have come first.
+  std::string_view raw() const noexcept {
+    const std::string_view raw = raw_;
+    return raw.starts_with("\r\n") ? raw.substr(2) : raw;
+  }
+
+  Framing framing() const noexcept {
+    assert(head_progress_ == Progress::kComplete);
+    return framing_;
+  }
+
+  std::string_view reason() const noexcept { return reason_; }
+
+ private:
+  static constexpr bool kIsRequest = std::is_same_v<Head, RequestHead>;
+  using Code = beast::error_code;
+  using Text = beast::string_view;
+
+  void fail_head(std::string_view reason) noexcept {
+    head_progress_ = Progress::kBad;
+    reason_ = reason;
+  }
+
+  void settle_body(const Code& error, std::string_view reason) noexcept {
+    if (error) {
+      body_progress_ = Progress::kBad;
+      reason_ = reason;
+    } else if (this->is_done()) {
+      body_progress_ = Progress::kComplete;
+    }
+  }
+
+  void parse() {
+    const std::string_view text = raw();
+    Code error;
+    this->put(boost::asio::const_buffer{text.data(), text.size()}, error);
+    if (error) return fail_head(describe(error));
+    if (const auto fault = framing_fault(head_.version, head_.fields); !fault.empty()) {
+      return fail_head(fault);
+    }
+    if (const auto fault = fault_of(head_); !fault.empty()) return fail_head(fault);
+    framing_ = known_framing();
+    settle_body({}, {});
+  }
+
+  Framing known_framing() const {
+    if (this->is_done()) return Framing::kNone;
+    if (this->chunked()) return Framing::kChunked;
+    return this->content_length() ? Framing::kSized : Framing::kUntilEof;
+  }
+
+  // Beast meets these field by field, before framing_fault() can look at them all.
+  std::string_view describe(const Code& error) const noexcept {
+    if (error == beast::http::error::multiple_content_length) return kTwoLengths;
+    if (error == beast::http::error::bad_content_length) {
+      return this->chunked() ? kBothLengths : "malformed Content-Length";
+    }
+    if (error == beast::http::error::bad_transfer_encoding) {
+      return this->chunked() ? kTwoEncodings : kBothLengths;
+    }
+    if (error == beast::http::error::bad_value) return "malformed Connection";
+    return "malformed head";
+  }
+
+  // Bytes of a body or of a chunk, which nobody looks at.
+  std::size_t take_data(Bytes bytes) {
+    Code error;
+    const std::size_t used = this->put(boost::asio::const_buffer{bytes.data(), bytes.size()}, error);
+    if (framing_ == Framing::kChunked) chunk_left_ -= used;
+    settle_body(error, "malformed body");
+    return used;
+  }
+
+  // Beast wants a chunk header in one piece, and the last one together with all trailers. What has come of
+  // it waits in chunk_framing_ and is shown to Beast once a line, so that single bytes cost linear time. A
+  // line must end in CRLF before Beast may see it, because Beast asserts that a second line has two bytes.
+  std::size_t take_chunk_framing(Bytes bytes) {
+    const auto lf = std::find(bytes.begin(), bytes.end(), std::uint8_t{'\n'});
+    const bool whole_line = lf != bytes.end();
+    const auto size = static_cast<std::size_t>(lf - bytes.begin()) + (whole_line ? 1 : 0);
+    chunk_framing_.append(reinterpret_cast<const char*>(bytes.data()), size);
+    if (chunk_framing_.size() > kMaxChunkFraming) {
+      settle_body(make_error_code(beast::http::error::header_limit), "chunk header or trailers too large");
+    } else if (whole_line) {
+      take_chunk_line();
+    }
+    return size;
+  }
+
+  void take_chunk_line() {
+    const auto line = std::string_view{chunk_framing_}.substr(chunk_lines_);
+    chunk_lines_ = chunk_framing_.size();
+    Code error;
+    if (line.front() == ' ' || line.front() == '\t') {
+      error = beast::http::error::bad_obs_fold;
+    } else if (!line.ends_with("\r\n")) {
+      error = beast::http::error::bad_line_ending;
+    } else {
+      this->put(boost::asio::const_buffer{chunk_framing_.data(), chunk_framing_.size()}, error);
+    }
+    if (error == beast::http::error::need_more) return;
+    settle_body(error, "malformed chunk");
+    chunk_framing_.clear();
+    chunk_lines_ = 0;
+  }
+
+  void on_request_impl(beast::http::verb, Text method, Text target, int version, Code&) override {
+    if constexpr (kIsRequest) {
+      head_.method = view(method);
+      head_.target = view(target);
+      head_.version = version;
+    }
+  }
+
+  void on_response_impl(int status, Text reason, int version, Code&) override {
+    if constexpr (!kIsRequest) {
+      head_.status = status;
+      head_.reason = view(reason);
+      head_.version = version;
+    }
+  }
+
+  void on_field_impl(beast::http::field, Text name, Text value, Code&) override {
+    if (this->is_header_done()) return;  // a trailer
+    head_.fields.push_back({view(name), view(value)});
+  }
+
+  void on_header_impl(Code&) override {}
+
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, Code&) override {}
+
+  std::size_t on_body_impl(Text body, Code&) override { return body.size(); }
+
+  // Beast takes any byte in a quoted extension, a line feed too, where others see the end of the line.
+  void on_chunk_header_impl(std::uint64_t size, Text extensions, Code& error) override {
+    if (has_control(view(extensions))) error = beast::http::error::bad_chunk_extension;
+    chunk_left_ = size;
+  }
+
+  std::size_t on_chunk_body_impl(std::uint64_t, Text body, Code&) override { return body.size(); }
+
+  void on_finish_impl(Code&) override {}
+
+  HeadScanner scanner_;
+  std::string raw_;
+  Head head_;
+  std::string_view reason_;
+  std::string chunk_framing_;    // of a chunk header or of the trailers, what has come so far
+  std::size_t chunk_lines_ = 0;  // bytes of whole lines in it
+  std::uint64_t chunk_left_ = 0;
+  std::size_t limit_;
+  Progress head_progress_ = Progress::kIncomplete;
+  Progress body_progress_ = Progress::kIncomplete;
+  Framing framing_ = Framing::kNone;
+};
+
+template <typename Head>
+MessageReader<Head>::MessageReader(std::size_t limit, BodyRule rule)
+    : limit_(limit), impl_(std::make_unique<Impl>(limit, rule)) {}
+
+template <typename Head>
+MessageReader<Head>::MessageReader(MessageReader&&) noexcept = default;
+
+template <typename Head>
+MessageReader<Head>& MessageReader<Head>::operator=(MessageReader&&) noexcept = default;
+
+template <typename Head>
+MessageReader<Head>::~MessageReader() = default;
+
+template <typename Head>
+Fed MessageReader<Head>::feed(Bytes bytes) {
+  return impl_->feed(bytes);
+}
+
+template <typename Head>
+const Head& MessageReader<Head>::head() const noexcept {
+  return impl_->head();
+}
+
+template <typename Head>
+std::string_view MessageReader<Head>::raw() const noexcept {
+  return impl_->raw();
+}
+
+template <typename Head>
+Framing MessageReader<Head>::framing() const noexcept {
+  return impl_->framing();
+}
+
+template <typename Head>
+Fed MessageReader<Head>::feed_body(Bytes bytes) {
+  return impl_->feed_body(bytes);
+}
+
+template <typename Head>
+Progress MessageReader<Head>::end_of_input() {
+  return impl_->end_of_input();
+}
+
+template <typename Head>
+std::string_view MessageReader<Head>::reason() const noexcept {
+  return impl_->reason();
+}
+
+template <typename Head>
+void MessageReader<Head>::next(BodyRule rule) {
+  impl_ = std::make_unique<Impl>(limit_, rule);
+}
+
+template class MessageReader<RequestHead>;
+template class MessageReader<AnswerHead>;
+
+}  // namespace wskeep::http

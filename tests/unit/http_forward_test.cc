@@ -1,0 +1,164 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "proxy/http/forward.h"
+#include "tests/unit/http_bytes.h"
+
+namespace wskeep::http {
+namespace {
+
+constexpr std::string_view kForwarded =
+    "X-Forwarded-For: 192.0.2.7\r\n"
+    "X-Forwarded-Proto: http\r\n"
+    "X-Forwarded-Host: a.example\r\n";
+
+// What becomes of an upgrade request with these header lines, without the request line and the lines that
+// always end the head.
+std::string forwarded(const std::string& lines) {
+  const std::string text = "GET /x?y HTTP/1.1\r\n" + lines + "\r\n";
+  RequestReader reader{4096};
+  EXPECT_EQ(reader.feed(bytes_of(text)).progress, Progress::kComplete) << reader.reason();
+  const std::string head = upgrade_head(reader.head(), {.address = "192.0.2.7"});
+  const std::string first = "GET /x?y HTTP/1.1\r\n";
+  const std::string last = std::string{kForwarded} + "\r\n";
+  EXPECT_TRUE(head.starts_with(first)) << head;
+  EXPECT_TRUE(head.ends_with(last)) << head;
+  return head.substr(first.size(), head.size() - first.size() - last.size());
+}
+
+std::string refused(const std::string& text) {
+  AnswerReader reader{4096};
+  EXPECT_EQ(reader.feed(bytes_of(text)).progress, Progress::kComplete) << reader.reason();
+  return refusal_head(reader.head());
+}
+
+TEST(UpgradeHead, KeepsFieldsAndOrder) {
+  const std::string lines =
+      "Host: a.example\r\n"
+      "Upgrade: websocket\r\n"
+      "Connection: Upgrade\r\n"
+      "sec-websocket-KEY: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+      "Origin: http://a.example\r\n"
+      "Cookie: a=1\r\n"
+      "Cookie: b=2; c=\"\xC3\xA4\"\r\n"
+      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+      "X-Empty: \r\n"
+      "Sec-WebSocket-Version: 13\r\n";
+  EXPECT_EQ(forwarded(lines), lines);
+}
+
+TEST(UpgradeHead, IsReadBackAsWritten) {
+  const std::string text =
+      "GET / HTTP/1.1\r\nHost:\ta.example \r\nConnection: x, upgrade\r\nUpgrade: websocket\r\n\r\n";
+  RequestReader reader{4096};
+  ASSERT_EQ(reader.feed(bytes_of(text)).progress, Progress::kComplete);
+  const std::string head = upgrade_head(reader.head(), {.address = "2001:db8::1", .scheme = "https"});
+  RequestReader backend{4096};
+  const Fed fed = backend.feed(bytes_of(head));
+  EXPECT_EQ(fed, (Fed{Progress::kComplete, head.size()})) << backend.reason();
+  const std::vector<websocket::HeaderField> fields{
+      {"Host", "a.example"},          {"Connection", "Upgrade"},
+      {"Upgrade", "websocket"},       {"X-Forwarded-For", "2001:db8::1"},
+      {"X-Forwarded-Proto", "https"}, {"X-Forwarded-Host", "a.example"}};
+  EXPECT_EQ(backend.head().fields, fields);
+}
+
+TEST(UpgradeHead, LetsOnlyWebsocketBeChosen) {
+  EXPECT_EQ(forwarded("Host: a.example\r\n"
+                      "upgrade: h2c\r\n"
+                      "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+                      "connection: Upgrade, HTTP2-Settings\r\n"
+                      "Upgrade: websocket\r\n"
+                      "Connection: keep-alive\r\n"),
+            "Host: a.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
+}
+
+TEST(UpgradeHead, DropsHopByHopFields) {
+  EXPECT_EQ(forwarded("Host: a.example\r\n"
+                      "Connection: Upgrade, X-Hop,, close\r\n"
+                      "Keep-Alive: timeout=5\r\n"
+                      "Proxy-Connection: keep-alive\r\n"
+                      "TE: trailers\r\n"
+                      "Trailer: X\r\n"
+                      "x-hop: 1\r\n"
+                      "X-Hop: 2\r\n"
+                      "X-Stays: 3\r\n"),
+            "Host: a.example\r\nConnection: Upgrade\r\nX-Stays: 3\r\n");
+}
+
+TEST(UpgradeHead, ConnectionCannotStripWhatOthersRelyOn) {
+  const std::string kept =
+      "Host: a.example\r\n"
+      "Sec-WebSocket-Key: k\r\n"
+      "Sec-WebSocket-Protocol: p\r\n"
+      "Sec-Fetch-Site: cross-site\r\n"
+      "X-Forwarded-Port: 1\r\n"
+      "Origin: http://evil.example\r\n"
+      "Authorization: Basic x\r\n"
+      "Cookie: a=1\r\n"
+      "Content-Length: 0\r\n";
+  EXPECT_EQ(
+      forwarded("Connection: Upgrade, Host, sec-websocket-key, Sec-WebSocket-Protocol, Sec-Fetch-Site\r\n"
+                "Connection: x-forwarded-for, X-Forwarded-Host, X-Forwarded-Proto, x-forwarded-port\r\n"
+                "Connection: origin, authorization, cookie, content-length, connection, upgrade\r\n" +
+                kept),
+      "Connection: Upgrade\r\n" + kept);
+}
+
+TEST(UpgradeHead, BelievesNobodyAboutForwarding) {
+  EXPECT_EQ(forwarded("X-Forwarded-For: 127.0.0.1\r\n"
+                      "x-forwarded-proto: https\r\n"
+                      "X-FORWARDED-HOST: evil.example\r\n"
+                      "X_Forwarded_For: 127.0.0.1\r\n"
+                      "X-Forwarded_Host: evil.example\r\n"
+                      "Forwarded: for=127.0.0.1\r\n"
+                      "Host: a.example\r\n"
+                      "X-Forwarded-Forms: 7\r\n"),
+            "Host: a.example\r\nX-Forwarded-Forms: 7\r\n");
+}
+
+TEST(RefusalHead, KeepsTheAnswerAndClosesTheConnection) {
+  EXPECT_EQ(refused("HTTP/1.1 401 No Way\r\n"
+                    "WWW-Authenticate: Basic\r\n"
+                    "Connection: keep-alive, X-Hop\r\n"
+                    "Keep-Alive: timeout=5\r\n"
+                    "X-Hop: 1\r\n"
+                    "Upgrade: h2c\r\n"
+                    "Transfer-Encoding: chunked\r\n"
+                    "Trailer: X-Sum\r\n"
+                    "Set-Cookie: a=1\r\n"
+                    "Set-Cookie: b=2\r\n"
+                    "\r\n"),
+            "HTTP/1.1 401 No Way\r\n"
+            "WWW-Authenticate: Basic\r\n"
+            "Transfer-Encoding: chunked\r\n"
+            "Trailer: X-Sum\r\n"
+            "Set-Cookie: a=1\r\n"
+            "Set-Cookie: b=2\r\n"
+            "Connection: close\r\n"
+            "\r\n");
+}
+
+TEST(RefusalHead, ConnectionCannotStripTheFraming) {
+  EXPECT_EQ(refused("HTTP/1.1 200 OK\r\nConnection: content-length, set-cookie\r\nContent-Length: 3\r\n"
+                    "Set-Cookie: a\r\n\r\n"),
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nSet-Cookie: a\r\nConnection: close\r\n\r\n");
+}
+
+TEST(RefusalHead, SpeaksOurVersion) {
+  EXPECT_EQ(refused("HTTP/1.0 500 \r\n\r\n"), "HTTP/1.1 500 \r\nConnection: close\r\n\r\n");
+}
+
+TEST(RefusalHead, Of426SaysWhatToUpgradeTo) {
+  EXPECT_EQ(refused("HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                    "Sec-WebSocket-Version: 13\r\n\r\n"),
+            "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Connection: Upgrade, close\r\n\r\n");
+  EXPECT_EQ(refused("HTTP/1.1 426 Upgrade Required\r\n\r\n"),
+            "HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\n\r\n");
+}
+
+}  // namespace
+}  // namespace wskeep::http
