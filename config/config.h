@@ -1,0 +1,140 @@
+// Config is everything an operator may set, as typed values that have passed every check.
+//
+// It is built once by the loader (load.h), then shared as shared_ptr<const Config> and never changed:
+// a reload makes a new one. A default-constructed Config is the documented default of every key;
+// reference.yaml shows the same values and a test holds the two together. Nothing here reads a clock,
+// a file or the network, and names stay unresolved strings.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/keepalive/settings.h"
+
+namespace wskeep::config {
+
+using std::chrono::milliseconds;
+
+// "host:port" as the operator wrote it; an IPv6 host is written in brackets and kept without them.
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;  // 0 lets the kernel choose (listeners and admin only)
+
+  bool operator==(const HostPort&) const = default;
+};
+
+struct Listener {
+  HostPort address{"0.0.0.0", 8880};
+
+  bool operator==(const Listener&) const = default;
+};
+
+struct Backend {
+  HostPort address{"127.0.0.1", 3000};
+  milliseconds connect_timeout{5'000};     // TCP connect over all addresses of the name; then 504
+  milliseconds handshake_timeout{10'000};  // from the request sent to the whole answer head; then 504
+
+  bool operator==(const Backend&) const = default;
+};
+
+// What the kernel does about a dead peer below the heartbeat, under every policy.
+struct TcpGuard {
+  milliseconds user_timeout{90'000};        // TCP_USER_TIMEOUT; 0 leaves it to the kernel
+  milliseconds keepalive_idle{60'000};      // TCP_KEEPIDLE; 0 turns TCP keepalive off. Whole seconds
+  milliseconds keepalive_interval{15'000};  // TCP_KEEPINTVL. Whole seconds
+  std::uint32_t keepalive_count = 4;        // TCP_KEEPCNT
+
+  bool operator==(const TcpGuard&) const = default;
+};
+
+// Who answers a client's ping.
+enum class AnswerPings : std::uint8_t {
+  kWhileBackendAlive,  // wskeep, but pings pass on to a backend that is known to be unresponsive
+  kAlways,             // wskeep
+  kNever,              // the backend: pings pass
+};
+
+struct ClientKeepalive {
+  keepalive::Settings heartbeat;
+  AnswerPings answer_pings = AnswerPings::kWhileBackendAlive;
+  TcpGuard tcp;
+
+  bool operator==(const ClientKeepalive&) const = default;
+};
+
+struct BackendKeepalive {
+  keepalive::Settings heartbeat{.policy = keepalive::Policy::kKeepalive,
+                                .ping_when = keepalive::PingWhen::kQuiet};
+  TcpGuard tcp;
+
+  bool operator==(const BackendKeepalive&) const = default;
+};
+
+struct Keepalive {
+  ClientKeepalive client;
+  BackendKeepalive backend;
+
+  bool operator==(const Keepalive&) const = default;
+};
+
+struct Relay {
+  // Bytes that may wait for one leg before the other is no longer read.
+  std::size_t buffer_limit = std::size_t{256} * 1024;
+  milliseconds inject_hold{5'000};  // how long a control frame of ours waits for a message boundary
+  milliseconds write_stall_timeout{60'000};
+  milliseconds close_timeout{5'000};
+  std::optional<std::uint16_t> on_client_lost;          // close code for the backend; none: TCP just ends
+  std::optional<std::uint16_t> on_backend_lost = 1011;  // close code for the client; none: TCP just ends
+
+  bool operator==(const Relay&) const = default;
+};
+
+struct Limits {
+  // One request or answer head; beyond it 431 (502 for an answer).
+  std::size_t header_bytes = std::size_t{16} * 1024;
+  milliseconds handshake_timeout{10'000};  // from accept to the whole request head; then 408
+
+  bool operator==(const Limits&) const = default;
+};
+
+struct Metrics {
+  std::uint32_t max_connections = 1'000;  // sessions with series of their own, the worst first
+
+  bool operator==(const Metrics&) const = default;
+};
+
+struct Admin {
+  std::optional<HostPort> address = HostPort{"127.0.0.1", 9797};  // none: no admin server
+
+  bool operator==(const Admin&) const = default;
+};
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+enum class LogFormat : std::uint8_t { kLogfmt, kJson };
+
+struct Log {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kLogfmt;
+
+  bool operator==(const Log&) const = default;
+};
+
+struct Config {
+  std::vector<Listener> listeners{Listener{}};  // at least one
+  Backend backend;
+  std::optional<std::uint32_t> workers;  // none is "auto": the CPU quota of the cgroup, rounded up
+  Keepalive keepalive;
+  Relay relay;
+  Limits limits;
+  Metrics metrics;
+  Admin admin;
+  Log log;
+
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace wskeep::config

@@ -1,0 +1,111 @@
+// The files that are shipped, and the way back: from a Config to YAML.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "config/keys.h"
+#include "config/load.h"
+#include "config/print.h"
+#include "config/yaml_tree.h"
+
+namespace wskeep::config {
+namespace {
+
+const std::string kDirectory = WSKEEP_SOURCE_DIR "/config/";
+
+std::string read(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Paths of all values in a tree, with "#" for a list index, as all_keys() names them.
+void collect(const TreeNode& node, const std::string& path, std::vector<std::string>& paths) {
+  if (node.kind == TreeNode::Kind::kScalar) paths.push_back(path);
+  for (const TreeNode& child : node.children) {
+    const std::string step = node.kind == TreeNode::Kind::kList ? "#" : child.key;
+    collect(child, path.empty() ? step : path + "." + step, paths);
+  }
+}
+
+std::vector<std::string> keys_in(const std::string& text) {
+  Faults faults;
+  const std::optional<TreeNode> root = parse_yaml(text, Origin{}, faults);
+  std::vector<std::string> paths;
+  if (root) collect(*root, "", paths);
+  return paths;
+}
+
+TEST(ConfigReference, is_the_default) {
+  Sources sources;
+  sources.file = kDirectory + "reference.yaml";
+  EXPECT_EQ(load(sources), Config{});
+}
+
+TEST(ConfigReference, names_every_key_in_schema_order_and_no_other) {
+  EXPECT_EQ(keys_in(read(kDirectory + "reference.yaml")), all_keys());
+}
+
+TEST(ConfigReference, gives_every_key_a_comment) {
+  std::istringstream lines(read(kDirectory + "reference.yaml"));
+  std::string before;
+  for (std::string line; std::getline(lines, line); before = line) {
+    const std::size_t start = line.find_first_not_of(' ');
+    if (start == std::string::npos || line[start] == '#') continue;
+    EXPECT_THAT(before, testing::HasSubstr("#")) << line;
+  }
+}
+
+TEST(ConfigReference, minimal_loads) {
+  Sources sources;
+  sources.file = kDirectory + "minimal.yaml";
+  EXPECT_EQ(load(sources), Config{});
+}
+
+Config with_nothing_at_its_default() {
+  Config config;
+  config.listeners = {Listener{{"::1", 1}}, Listener{{"localhost", 0}}, Listener{{"10.0.0.1", 65535}}};
+  config.backend = {{"app.internal", 9}, milliseconds{1}, milliseconds{86'400'000}};
+  config.workers = 256;
+  auto& client = config.keepalive.client;
+  client.heartbeat = {keepalive::Policy::kStrict, milliseconds{100}, 90, milliseconds{61'001},
+                      keepalive::PingWhen::kQuiet};
+  client.answer_pings = AnswerPings::kNever;
+  client.tcp = {milliseconds{0}, milliseconds{0}, milliseconds{1'000}, 127};
+  auto& backend = config.keepalive.backend;
+  backend.heartbeat = {keepalive::Policy::kOff, milliseconds{3'600'000}, 0, milliseconds{7'200'000},
+                       keepalive::PingWhen::kAlways};
+  backend.tcp = {milliseconds{1'001}, milliseconds{32'400'000}, milliseconds{120'000}, 1};
+  config.relay = {5'000, milliseconds{1'500}, milliseconds{2'000}, milliseconds{3'000}, 4'999, std::nullopt};
+  config.limits = {1'048'576, milliseconds{59'000}};
+  config.metrics.max_connections = 0;
+  config.admin.address = HostPort{"::", 0};
+  config.log = {LogLevel::kDebug, LogFormat::kJson};
+  return config;
+}
+
+TEST(ConfigPrint, reads_back_as_the_same) {
+  for (const Config& config : {Config{}, with_nothing_at_its_default()}) {
+    const std::string text = print(config);
+    EXPECT_EQ(load_text(text, "printed"), config) << text;
+    EXPECT_EQ(keys_in(text).size(), all_keys().size() + config.listeners.size() - 1);
+  }
+}
+
+TEST(ConfigPrint, says_what_each_line_means) {
+  const std::string text = print(with_nothing_at_its_default());
+  EXPECT_THAT(text,
+              testing::StartsWith("listeners:  # the addresses that clients connect to\n"
+                                  "  - address: \"[::1]:1\"  # where clients connect (host:port, where port "
+                                  "0 lets the kernel choose)\n"
+                                  "  - address: localhost:0  # "));
+  EXPECT_THAT(text, testing::HasSubstr("\n    jitter: 90%  # "));
+  EXPECT_THAT(text, testing::HasSubstr("\n  on_backend_lost: none  # "));
+}
+
+}  // namespace
+}  // namespace wskeep::config
