@@ -1,0 +1,84 @@
+// The words under which things are counted, logged and shown: one enum each, one spelling each.
+//
+// Every value of every enum here is a label value in /metrics, a word in the log and a field in the API.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace wskeep::observe {
+
+enum class Leg : std::uint8_t { kClient, kBackend };
+inline constexpr std::size_t kLegs = 2;
+
+enum class Direction : std::uint8_t { kToBackend, kToClient };
+inline constexpr std::size_t kDirections = 2;
+
+// What a frame was; kOther is an opcode that only an unknown extension can explain.
+enum class FrameKind : std::uint8_t { kContinuation, kText, kBinary, kClose, kPing, kPong, kOther };
+inline constexpr std::size_t kFrameKinds = 7;
+
+enum class ConnectionState : std::uint8_t { kHandshake, kOpen, kClosing, kDraining };
+inline constexpr std::size_t kConnectionStates = 4;
+
+// What a pong turned out to be (keepalive/pong_ledger.h).
+enum class PongKind : std::uint8_t { kMatched, kLate, kForeign };
+inline constexpr std::size_t kPongKinds = 3;
+
+// Who ended a session.
+enum class Initiator : std::uint8_t { kClient, kBackend, kWskeep };
+inline constexpr std::size_t kInitiators = 3;
+
+// Why a session ended. Each reason has one initiator.
+enum class CloseReason : std::uint8_t {
+  kClientClose,   // the client sent the first Close
+  kBackendClose,  // the backend sent the first Close
+  kClientEof,     // the client ended its stream without a Close
+  kBackendEof,
+  kClientReset,  // the client's TCP connection broke
+  kBackendReset,
+  kKeepaliveTimeout,     // the client stayed silent after our ping
+  kBackendUnresponsive,  // the backend did
+  kClientWriteStalled,   // the client took no byte for write_stall_timeout
+  kBackendWriteStalled,
+  kProtocolError,  // still there close_timeout after an illegal frame
+  kShutdown,       // wskeep is stopping
+  kInternalError,  // out of memory or the like
+};
+inline constexpr std::size_t kCloseReasons = 13;
+
+// How a handshake ended.
+enum class HandshakeResult : std::uint8_t {
+  kAccepted,
+  kBadRequest,          // 400
+  kRequestTimeout,      // 408: no whole request head in time
+  kUnsupportedVersion,  // 426
+  kHeadTooLarge,        // 431
+  kNotUpgrade,          // 501: not a WebSocket request
+  kRefused,             // the backend answered with another status than 101, which was passed on
+  kBackendUnreachable,  // 502
+  kBackendBadAnswer,    // 502
+  kUnavailable,         // 503: wskeep is stopping
+  kBackendTimeout,      // 504: connect or answer
+  kClientGone,          // the client left before the answer
+};
+inline constexpr std::size_t kHandshakeResults = 12;
+
+// A limit that was met.
+enum class Limit : std::uint8_t { kDescriptors, kHeaderBytes };
+inline constexpr std::size_t kLimits = 2;
+
+std::string_view to_string(Leg leg) noexcept;
+std::string_view to_string(Direction direction) noexcept;
+std::string_view to_string(FrameKind kind) noexcept;
+std::string_view to_string(ConnectionState state) noexcept;
+std::string_view to_string(PongKind kind) noexcept;
+std::string_view to_string(Initiator initiator) noexcept;
+std::string_view to_string(CloseReason reason) noexcept;
+std::string_view to_string(HandshakeResult result) noexcept;
+std::string_view to_string(Limit limit) noexcept;
+
+Initiator initiator_of(CloseReason reason) noexcept;
+
+}  // namespace wskeep::observe
