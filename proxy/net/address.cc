@@ -1,0 +1,63 @@
+#include "proxy/net/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+
+#include <array>
+#include <cassert>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+
+namespace wskeep::net {
+
+SocketAddress::SocketAddress(const sockaddr* address, socklen_t size) noexcept : size_(size) {
+  assert(size <= sizeof storage_);
+  std::memcpy(&storage_, address, size);
+}
+
+std::uint16_t SocketAddress::port() const noexcept {
+  return ntohs(family() == AF_INET6 ? storage_.v6.sin6_port : storage_.v4.sin_port);
+}
+
+std::string SocketAddress::host() const {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (family() != AF_INET6) {
+    inet_ntop(AF_INET, &storage_.v4.sin_addr, text.data(), text.size());
+  } else if (IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
+    inet_ntop(AF_INET, &storage_.v6.sin6_addr.s6_addr[12], text.data(), text.size());
+  } else {
+    inet_ntop(AF_INET6, &storage_.v6.sin6_addr, text.data(), text.size());
+  }
+  return text.data();
+}
+
+std::string SocketAddress::text() const {
+  return host_port_text(host(), port());
+}
+
+std::string host_port_text(const std::string& host, std::uint16_t port) {
+  const bool brackets = host.find(':') != std::string::npos;
+  return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (error != 0) {
+    throw std::runtime_error(host_port_text(host, port) + ": " +
+                             (error == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(error)));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  std::vector<SocketAddress> addresses;
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    addresses.emplace_back(entry->ai_addr, entry->ai_addrlen);
+  }
+  return addresses;
+}
+
+}  // namespace wskeep::net

@@ -1,0 +1,48 @@
+// Socket addresses: resolving what the operator wrote, showing what the kernel says.
+//
+// Resolving blocks on the resolver, so it happens at start and never on a worker. Safe from any thread.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace wskeep::net {
+
+// An IPv4 or IPv6 address with its port.
+class SocketAddress {
+ public:
+  SocketAddress() noexcept = default;
+  SocketAddress(const sockaddr* address, socklen_t size) noexcept;  // AF_INET or AF_INET6
+
+  const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
+  socklen_t size() const noexcept { return size_; }
+  int family() const noexcept { return get()->sa_family; }
+  std::uint16_t port() const noexcept;
+
+  // The address alone: 192.0.2.1 or 2001:db8::1. An IPv4 address mapped into IPv6 is shown as IPv4.
+  std::string host() const;
+  // With the port: 192.0.2.1:80 or [2001:db8::1]:80.
+  std::string text() const;
+
+ private:
+  union Storage {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  };
+  Storage storage_{};
+  socklen_t size_ = 0;
+};
+
+// "host:port" with an IPv6 host in brackets, for messages.
+std::string host_port_text(const std::string& host, std::uint16_t port);
+
+// All TCP addresses of `host` (a name or a literal, IPv6 without brackets), in the resolver's order, at least
+// one. Throws std::runtime_error with the resolver's words.
+std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port);
+
+}  // namespace wskeep::net

@@ -1,0 +1,54 @@
+// One libevent event inside its owner: no allocation of its own, removed from the loop on destruction.
+// Not movable, since libevent keeps its address. Belongs to the thread of its base.
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <chrono>
+
+namespace wskeep::net {
+
+class EmbeddedEvent {
+ public:
+  EmbeddedEvent() noexcept = default;
+  EmbeddedEvent(const EmbeddedEvent&) = delete;
+  EmbeddedEvent& operator=(const EmbeddedEvent&) = delete;
+  ~EmbeddedEvent() { remove(); }
+
+  // Watches a descriptor until removed. `what` is as for event_new; false when libevent has no memory or the
+  // kernel refuses.
+  [[nodiscard]] bool watch(event_base* base, int descriptor, short what, event_callback_fn callback,
+                           void* argument) noexcept {
+    remove();
+    assigned_ = event_assign(&event_, base, descriptor, what, callback, argument) == 0;
+    return assigned_ && event_add(&event_, nullptr) == 0;
+  }
+
+  // Makes this a timer, not yet running.
+  void make_timer(event_base* base, event_callback_fn callback, void* argument) noexcept {
+    remove();
+    assigned_ = evtimer_assign(&event_, base, callback, argument) == 0;
+  }
+  // Runs the timer once, `after` from now; below zero is zero. A running timer is moved.
+  void run_after(std::chrono::nanoseconds after) noexcept {
+    const auto us = after.count() < 0 ? 0 : (after.count() + 999) / 1000;  // never early
+    const timeval time{.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
+    (void)event_add(&event_, &time);
+  }
+
+  // Stops and starts a watch without forgetting what it is for.
+  void pause() noexcept { (void)event_del(&event_); }
+  void resume() noexcept { (void)event_add(&event_, nullptr); }
+
+  void remove() noexcept {
+    if (assigned_) (void)event_del(&event_);
+    assigned_ = false;
+  }
+
+ private:
+  event event_{};
+  bool assigned_ = false;
+};
+
+}  // namespace wskeep::net

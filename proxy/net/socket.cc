@@ -1,0 +1,122 @@
+#include "proxy/net/socket.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace wskeep::net {
+namespace {
+
+constexpr int kBacklog = 4096;  // the kernel cuts it at net.core.somaxconn
+
+void set_option(int descriptor, int level, int name, int value) noexcept {
+  (void)setsockopt(descriptor, level, name, &value, sizeof value);
+}
+
+IoResult failure(int error) {
+  if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return {IoResult::Status::kBlocked};
+  return {.status = IoResult::Status::kFailed, .error = error};
+}
+
+IoResult moved(ssize_t bytes) {
+  return {.status = IoResult::Status::kOk, .bytes = static_cast<std::size_t>(bytes)};
+}
+
+}  // namespace
+
+FileDescriptor listen_on(const SocketAddress& address) {
+  FileDescriptor descriptor(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const auto check = [&](int result, const char* what) {
+    if (result < 0)
+      throw std::system_error(errno, std::generic_category(), std::string(what) + " " + address.text());
+  };
+  check(descriptor.get(), "socket for");
+  set_option(descriptor.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  check(bind(descriptor.get(), address.get(), address.size()), "listen on");
+  check(listen(descriptor.get(), kBacklog), "listen on");
+  return descriptor;
+}
+
+SocketAddress local_address(int descriptor) {
+  sockaddr_in6 address{};  // the larger of the two
+  socklen_t size = sizeof address;
+  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::system_error(errno, std::generic_category(), "getsockname");
+  }
+  return {reinterpret_cast<const sockaddr*>(&address), size};
+}
+
+Accepted accept_one(int listener) noexcept {
+  sockaddr_in6 address{};
+  socklen_t size = sizeof address;
+  FileDescriptor descriptor(
+      accept4(listener, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!descriptor) return {.descriptor = {}, .peer = {}, .error = errno};
+  return {std::move(descriptor), {reinterpret_cast<const sockaddr*>(&address), size}, 0};
+}
+
+Connecting connect_to(const SocketAddress& address) noexcept {
+  FileDescriptor descriptor(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!descriptor) return {{}, errno};
+  if (connect(descriptor.get(), address.get(), address.size()) != 0 && errno != EINPROGRESS)
+    return {{}, errno};
+  return {std::move(descriptor), 0};
+}
+
+int pending_error(int descriptor) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+void prepare_connection(int descriptor, const TcpOptions& options) noexcept {
+  set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.user_timeout.count() != 0) {
+    set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()));
+  }
+  if (options.keepalive_idle.count() == 0) return;
+  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.keepalive_idle.count()));
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.keepalive_interval.count()));
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count);
+}
+
+IoResult SocketTransport::read(std::span<std::uint8_t> into) noexcept {
+  const ssize_t bytes = recv(descriptor_.get(), into.data(), into.size(), 0);
+  if (bytes < 0) return failure(errno);
+  if (bytes == 0) return {IoResult::Status::kEnd};
+  IoResult result = moved(bytes);
+  result.drained = result.bytes < into.size();
+  return result;
+}
+
+IoResult SocketTransport::write(std::span<const iovec> pieces) noexcept {
+  ssize_t bytes;
+  if (pieces.size() == 1) {
+    bytes = send(descriptor_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+  } else {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces.data());
+    message.msg_iovlen = pieces.size();
+    bytes = sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL);
+  }
+  return bytes < 0 ? failure(errno) : moved(bytes);
+}
+
+void SocketTransport::shutdown_write() noexcept {
+  (void)::shutdown(descriptor_.get(), SHUT_WR);
+}
+
+std::optional<std::chrono::nanoseconds> SocketTransport::round_trip_time() noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(descriptor_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt == 0) {
+    return std::nullopt;
+  }
+  return std::chrono::microseconds(info.tcpi_rtt);
+}
+
+}  // namespace wskeep::net

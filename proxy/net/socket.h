@@ -1,0 +1,69 @@
+// TCP sockets: listening, accepting, connecting, and the Transport over a connected one.
+//
+// Every descriptor made here is non-blocking and close-on-exec. Functions that set up throw
+// std::system_error; functions on the data path return codes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "proxy/net/address.h"
+#include "proxy/net/handles.h"
+#include "proxy/net/transport.h"
+
+namespace wskeep::net {
+
+// What the kernel shall do about a peer that doesn't answer. Zero leaves a thing to the kernel's default,
+// and a zero keepalive_idle turns TCP keepalive off. Keepalive times are whole seconds.
+struct TcpOptions {
+  std::chrono::milliseconds user_timeout{0};
+  std::chrono::seconds keepalive_idle{0};
+  std::chrono::seconds keepalive_interval{0};
+  int keepalive_count = 0;
+};
+
+// Listens on the address; port 0 lets the kernel choose. Throws std::system_error.
+FileDescriptor listen_on(const SocketAddress& address);
+
+// The address that a socket is bound to.
+SocketAddress local_address(int descriptor);
+
+// Takes one connection off a listener's queue. `error` is 0, or why there is none (EAGAIN: the queue is
+// empty).
+struct Accepted {
+  FileDescriptor descriptor;
+  SocketAddress peer;
+  int error = 0;
+};
+Accepted accept_one(int listener) noexcept;
+
+// Begins to connect. `error` is 0 when connected or on the way (a writable event and `pending_error` tell).
+struct Connecting {
+  FileDescriptor descriptor;
+  int error = 0;
+};
+Connecting connect_to(const SocketAddress& address) noexcept;
+// The error that a socket has to tell, once: how a connect that was on its way ended, or why a connection
+// broke. 0 for none.
+int pending_error(int descriptor) noexcept;
+
+// Small messages leave at once, and a dead peer is noticed. Failures are harmless and ignored.
+void prepare_connection(int descriptor, const TcpOptions& options) noexcept;
+
+class SocketTransport final : public Transport {
+ public:
+  explicit SocketTransport(FileDescriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
+
+  int descriptor() const noexcept { return descriptor_.get(); }
+
+  [[nodiscard]] IoResult read(std::span<std::uint8_t> into) noexcept override;
+  [[nodiscard]] IoResult write(std::span<const iovec> pieces) noexcept override;
+  void shutdown_write() noexcept override;
+  std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override;
+
+ private:
+  FileDescriptor descriptor_;
+};
+
+}  // namespace wskeep::net

@@ -1,0 +1,175 @@
+#include "proxy/relay/connection.h"
+
+#include <exception>
+#include <optional>
+#include <system_error>
+
+#include "proxy/observe/log.h"
+#include "proxy/relay/report.h"
+#include "proxy/relay/tcp_options.h"
+#include "proxy/relay/worker.h"
+
+namespace wskeep::relay {
+namespace {
+
+// Registered once for a socket's life. EV_CLOSED tells of an end of stream that came together with bytes.
+constexpr short kWatched = EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
+
+Session::Readiness readiness(short what) {
+  return {.readable = (what & EV_READ) != 0,
+          .writable = (what & EV_WRITE) != 0,
+          .hung_up = (what & EV_CLOSED) != 0};
+}
+
+}  // namespace
+
+Connection::Connection(Worker& worker, net::FileDescriptor client, const net::SocketAddress& peer)
+    : worker_(worker) {
+  const int descriptor = client.get();
+  net::prepare_connection(descriptor, tcp_options(worker.config()->keepalive.client.tcp));
+  Opening::Watcher& watcher = *this;
+  opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.backends(), watcher,
+                                       std::move(client), peer);
+  timer_.make_timer(worker.base(), timer_fired, this);
+  if (!client_event_.watch(worker.base(), descriptor, kWatched, client_ready, this)) {
+    throw std::system_error(ENOMEM, std::generic_category(), "watching a client");
+  }
+}
+
+Connection::~Connection() = default;
+
+void Connection::client_ready(int, short what, void* self) {
+  static_cast<Connection*>(self)->on_ready(observe::Leg::kClient, what);
+}
+
+void Connection::backend_ready(int, short what, void* self) {
+  static_cast<Connection*>(self)->on_ready(observe::Leg::kBackend, what);
+}
+
+void Connection::timer_fired(int, short, void* self) {
+  static_cast<Connection*>(self)->on_timer();
+}
+
+bool Connection::watch_backend(int descriptor) noexcept {
+  if (descriptor >= 0) return backend_event_.watch(worker_.base(), descriptor, kWatched, backend_ready, this);
+  backend_event_.remove();
+  return true;
+}
+
+void Connection::start() noexcept {
+  opening_->on_ready(observe::Leg::kClient, {.readable = true});
+  settle();
+}
+
+void Connection::on_ready(observe::Leg leg, short what) noexcept {
+  if (session_) {
+    session_->on_ready(leg, readiness(what));
+  } else {
+    opening_->on_ready(leg, readiness(what));
+  }
+  settle();
+}
+
+void Connection::on_timer() noexcept {
+  scheduled_ = TimePoint::max();
+  if (session_) {
+    session_->on_deadline();
+  } else {
+    opening_->on_deadline();
+  }
+  settle();
+}
+
+void Connection::resume() noexcept {
+  if (session_) {
+    session_->resume();
+  } else {
+    opening_->resume();
+  }
+  settle();
+}
+
+void Connection::confirm() noexcept {
+  if (!session_) return;
+  session_->confirm();
+  settle();
+}
+
+void Connection::go_away() noexcept {
+  if (session_) {
+    session_->go_away();
+  } else {
+    opening_->go_away();
+  }
+  settle();
+}
+
+void Connection::cut() noexcept {
+  if (session_) session_->cut();
+  settle();
+  retire();
+}
+
+// After every call into the opening or the session: draws the consequences of the state it is in now.
+void Connection::settle() noexcept {
+  if (retired_) return;
+  if (opening_) settle_opening();
+  if (session_) settle_session();
+}
+
+void Connection::settle_opening() noexcept {
+  if (opening_->step() == Opening::Step::kOpened) return open_session();
+  if (opening_->outcome() && !reported_) {
+    reported_ = true;
+    report_failed_handshake(*opening_);
+  }
+  if (opening_->step() == Opening::Step::kOver) return retire();
+  if (opening_->has_more()) worker_.resume_later(*this);
+  schedule(opening_->deadline());
+}
+
+void Connection::open_session() noexcept {
+  std::optional<Opening::Opened> opened;  // outlives a throw: the events must leave before the sockets close
+  try {
+    opened.emplace(opening_->take());
+    session_ =
+        std::make_unique<Session>(worker_.environment(), worker_.config(), std::move(opened->identity),
+                                  std::move(opened->client), std::move(opened->backend), opened->rules);
+  } catch (const std::exception& error) {
+    observe::log::error("session not opened", {{"why", std::string_view(error.what())}});
+    return retire();
+  }
+  worker_.environment().counters.connections_opened.add();
+  session_->start(opened->answer, opened->from_client, opened->from_backend);
+  opening_.reset();
+}
+
+void Connection::settle_session() noexcept {
+  const bool over = session_->phase() == Session::Phase::kOver;
+  if ((over || session_->phase() == Session::Phase::kEnding) && !reported_) {
+    reported_ = true;
+    worker_.session_ended(*session_);
+  }
+  if (over) return retire();
+  if (session_->has_more()) worker_.resume_later(*this);
+  if (session_->unconfirmed()) worker_.confirm_later(*this);
+  schedule(session_->deadline());
+}
+
+// Moves the timer forward only: one that fires too early costs less than moving it with each change.
+void Connection::schedule(TimePoint deadline) noexcept {
+  if (deadline >= scheduled_) return;
+  scheduled_ = deadline;
+  timer_.run_after(deadline - worker_.environment().clock.now());
+}
+
+void Connection::retire() noexcept {
+  if (retired_) return;
+  retired_ = true;
+  client_event_.remove();
+  backend_event_.remove();
+  timer_.remove();
+  worker_.retire(*this);
+}
+
+}  // namespace wskeep::relay

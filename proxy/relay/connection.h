@@ -1,0 +1,73 @@
+// Connection is what a worker owns for one client: first an Opening, then a Session, and the libevent events
+// that drive either. It is the only place where a session's logic meets libevent.
+//
+// One thread, its worker's. Never frees itself: it tells the worker that it is over, and is freed at the end
+// of the loop's turn.
+#pragma once
+
+#include <memory>
+
+#include "proxy/net/embedded_event.h"
+#include "proxy/net/socket.h"
+#include "proxy/relay/opening.h"
+#include "proxy/relay/session.h"
+
+namespace wskeep::relay {
+
+class Worker;
+
+class Connection final : private Opening::Watcher {
+ public:
+  // Throws when there is no memory or the socket can't be watched.
+  Connection(Worker& worker, net::FileDescriptor client, const net::SocketAddress& peer);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Reads what the client has sent already. To be called once, after construction.
+  void start() noexcept;
+  // Goes on with a turn's work that a budget has cut.
+  void resume() noexcept;
+  // Looks whether an error has come in behind the last bytes.
+  void confirm() noexcept;
+  // The worker is stopping: end politely, or now.
+  void go_away() noexcept;
+  void cut() noexcept;
+
+  // The session, from the 101 until the end; else nullptr.
+  const Session* session() const noexcept { return session_.get(); }
+
+  // Places in the worker's lists.
+  std::size_t index = 0;
+  bool resuming = false;
+  bool confirming = false;
+
+ private:
+  bool watch_backend(int descriptor) noexcept override;
+
+  void on_ready(observe::Leg leg, short what) noexcept;
+  void on_timer() noexcept;
+  void settle() noexcept;
+  void settle_opening() noexcept;
+  void settle_session() noexcept;
+  void open_session() noexcept;
+  void schedule(TimePoint deadline) noexcept;
+  void retire() noexcept;
+
+  static void client_ready(int descriptor, short what, void* self);
+  static void backend_ready(int descriptor, short what, void* self);
+  static void timer_fired(int descriptor, short what, void* self);
+
+  Worker& worker_;
+  std::unique_ptr<Opening> opening_;
+  std::unique_ptr<Session> session_;
+  TimePoint scheduled_ = TimePoint::max();  // when the timer fires
+  bool reported_ = false;                   // the end of the session or of the handshake has been logged
+  bool retired_ = false;
+  // Last, so that they leave the loop before the sockets close.
+  net::EmbeddedEvent client_event_;
+  net::EmbeddedEvent backend_event_;
+  net::EmbeddedEvent timer_;
+};
+
+}  // namespace wskeep::relay

@@ -1,0 +1,44 @@
+// What a session borrows from its worker: clock, randomness, counters and scratch memory. No session owns a
+// buffer while it is idle, because these serve all sessions of a worker in turn. Outlives every session.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "proxy/keepalive/pong_ledger.h"
+#include "proxy/observe/counters.h"
+
+namespace wskeep::relay {
+
+using keepalive::TimePoint;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() noexcept = 0;  // monotonic
+};
+
+class Random {
+ public:
+  virtual ~Random() = default;
+  virtual std::uint64_t next() noexcept = 0;  // unpredictable: it makes mask keys and ping payloads
+};
+
+// Answers to the pings of one read, to leave in one write. Empty between calls.
+struct PongBatch {
+  std::array<std::uint8_t, 16 * 1024> bytes;
+  std::size_t size = 0;
+  std::uint32_t count = 0;
+};
+
+struct Environment {
+  Clock& clock;
+  Random& random;
+  observe::WorkerCounters& counters;
+  std::span<std::uint8_t> read_buffer;  // filled and emptied within one call
+  PongBatch& pong_batch;
+};
+
+}  // namespace wskeep::relay

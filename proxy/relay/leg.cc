@@ -1,0 +1,125 @@
+#include "proxy/relay/leg.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace wskeep::relay {
+
+using websocket::ControlFrame;
+using websocket::ControlPayload;
+using websocket::Opcode;
+
+void HeldControl::add(std::span<const std::uint8_t> bytes) noexcept {
+  assert(size_ + bytes.size() <= bytes_.size());
+  std::copy(bytes.begin(), bytes.end(), bytes_.begin() + size_);
+  size_ = static_cast<std::uint8_t>(size_ + bytes.size());
+}
+
+void LatencySummary::add(keepalive::nanoseconds latency) noexcept {
+  least = count == 0 ? latency : std::min(least, latency);
+  most = std::max(most, latency);
+  sum += latency;
+  last = latency;
+  ++count;
+}
+
+Leg::Leg(observe::Leg name, std::unique_ptr<net::Transport> transport, websocket::ExtensionRules rules,
+         const keepalive::Settings& settings, Environment& environment) noexcept
+    : outlet(*transport, environment.clock),
+      scanner(name == observe::Leg::kClient ? websocket::Sender::kClient : websocket::Sender::kServer, rules),
+      heartbeat(settings, environment.clock.now(), environment.random.next()),
+      environment_(environment),
+      transport_(std::move(transport)),
+      name_(name) {}
+
+void Leg::start_waiting() noexcept {
+  if (waiting_) return;
+  waiting_ = true;
+  waiting_since_ = environment_.clock.now();
+}
+
+void Leg::owe_pong(const ControlPayload& payload) noexcept {
+  if (owed_.add(payload)) start_waiting();
+}
+
+void Leg::want_ping() noexcept {
+  assert(ping_ == PingState::kNone);
+  ping_ = PingState::kWaiting;
+  start_waiting();
+}
+
+void Leg::want_close(websocket::CloseCode code, std::string_view reason) noexcept {
+  close_ = PendingClose{code, reason};
+  start_waiting();
+}
+
+void Leg::inject() noexcept {
+  std::uint32_t pongs = 0;
+  owed_.take_all([&](const ControlPayload& payload) {
+    outlet.send(ControlFrame(Opcode::kPong, payload.bytes(), mask_key()).bytes());
+    ++pongs;
+  });
+  count_pongs(pongs);
+  if (ping_ == PingState::kWaiting) send_ping();
+  if (close_) outlet.send(ControlFrame::close(close_->code, close_->reason, mask_key()).bytes());
+  close_.reset();
+  waiting_ = false;
+  hold_passed = false;
+}
+
+void Leg::drop_waiting() noexcept {
+  owed_.clear();
+  close_.reset();
+  if (ping_ == PingState::kWaiting) ping_ = PingState::kNone;
+  waiting_ = false;
+  hold_passed = false;
+}
+
+void Leg::send(PongBatch& batch) noexcept {
+  outlet.send({batch.bytes.data(), batch.size});
+  count_pongs(batch.count);
+  batch.size = 0;
+  batch.count = 0;
+}
+
+void Leg::count_pongs(std::uint32_t count) noexcept {
+  environment_.counters.pings_answered[name_].add(count);
+  if (count == 0 || outlet.waiting() == 0) return;
+  unsent_pongs_ += count;
+  unsent_pong_end_ = outlet.end();
+}
+
+void Leg::send_ping() noexcept {
+  const auto payload = heartbeat.next_payload(static_cast<std::uint32_t>(environment_.random.next()));
+  outlet.send(ControlFrame(Opcode::kPing, payload, mask_key()).bytes());
+  environment_.counters.pings_sent[name_].add();
+  ++pings_sent;
+  ping_ = PingState::kUnsent;
+  ping_end_ = outlet.end();
+  note_progress();
+}
+
+std::optional<websocket::MaskKey> Leg::mask_key() noexcept {
+  if (name_ == observe::Leg::kClient) return std::nullopt;
+  const auto random = static_cast<std::uint32_t>(environment_.random.next());
+  websocket::MaskKey key;
+  static_assert(sizeof key == sizeof random);
+  std::memcpy(key.data(), &random, sizeof random);
+  return key;
+}
+
+void Leg::flush() noexcept {
+  outlet.flush();
+  note_progress();
+}
+
+void Leg::note_progress() noexcept {
+  if (outlet.state() == Outlet::State::kFailed) return;
+  if (unsent_pongs_ != 0 && outlet.passed() >= unsent_pong_end_) unsent_pongs_ = 0;
+  if (ping_ != PingState::kUnsent || outlet.passed() < ping_end_) return;
+  ping_ = PingState::kNone;
+  environment_.counters.ping_lateness[name_].observe(heartbeat.ping_left(environment_.clock.now()));
+}
+
+}  // namespace wskeep::relay

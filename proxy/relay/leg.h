@@ -1,0 +1,135 @@
+// Leg is one side of a session: the peer's stream as it comes in, ours as it goes out, and the heartbeat
+// between them.
+//
+// What wskeep itself has to say on a leg (pongs, a ping, a Close) waits here in slots of fixed size until the
+// session finds a boundary and calls `inject`. The leg knows its own stream only; whether there is a boundary
+// depends on the other leg's scanner, so the session decides that. One thread; the environment and the
+// settings must outlive it. An idle leg owns no memory but itself and its transport.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "proxy/keepalive/heartbeat.h"
+#include "proxy/net/transport.h"
+#include "proxy/relay/environment.h"
+#include "proxy/relay/outlet.h"
+#include "proxy/relay/owed_pongs.h"
+#include "proxy/websocket/control_frame.h"
+#include "proxy/websocket/frame_scanner.h"
+
+namespace wskeep::relay {
+
+// The beginning of a control frame that the end of a read has cut; it passes or vanishes as a whole.
+class HeldControl {
+ public:
+  // The scanner has seen to it that no control frame is longer than the array.
+  void add(std::span<const std::uint8_t> bytes) noexcept;
+  std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<std::uint8_t, websocket::kMaxControlFrame> bytes_;
+  std::uint8_t size_ = 0;
+};
+
+// Latencies of one leg over its life.
+struct LatencySummary {
+  std::uint32_t count = 0;
+  keepalive::nanoseconds sum{0};
+  keepalive::nanoseconds least{0};
+  keepalive::nanoseconds most{0};
+  keepalive::nanoseconds last{0};
+
+  void add(keepalive::nanoseconds latency) noexcept;
+};
+
+class Leg {
+ public:
+  // What becomes of the bytes that the peer sends.
+  enum class Input : std::uint8_t {
+    kFrames,   // scanned and passed on
+    kRaw,      // passed on unseen: behind a Close or an illegal frame
+    kDiscard,  // read and dropped: the session is ending
+    kEnded,    // there are no more
+  };
+
+  Leg(observe::Leg name, std::unique_ptr<net::Transport> transport, websocket::ExtensionRules rules,
+      const keepalive::Settings& settings, Environment& environment) noexcept;
+
+  observe::Leg name() const noexcept { return name_; }
+  net::Transport& transport() noexcept { return *transport_; }
+
+  // Our own frames. Each waits until `inject`.
+  void owe_pong(const websocket::ControlPayload& payload) noexcept;
+  void want_ping() noexcept;                                                     // the last one has left
+  void want_close(websocket::CloseCode code, std::string_view reason) noexcept;  // `reason` is a literal
+  bool wants_close() const noexcept { return close_.has_value(); }
+  bool has_waiting() const noexcept { return waiting_; }
+  TimePoint waiting_since() const noexcept { return waiting_since_; }  // while has_waiting()
+
+  // Puts everything that waits behind what was sent. The stream must be at a boundary.
+  void inject() noexcept;
+  // Forgets everything that waits: nothing of ours may follow on this leg.
+  void drop_waiting() noexcept;
+
+  // Sends pongs that found a boundary at once, and empties the batch.
+  void send(PongBatch& batch) noexcept;
+  // A fresh mask key toward the backend, none toward the client (RFC 6455 section 5.3).
+  std::optional<websocket::MaskKey> mask_key() noexcept;
+
+  // The socket takes bytes again.
+  void flush() noexcept;
+
+  // The peer asks for more than it reads: more than sixteen of its pongs wait for the socket.
+  bool owes_too_much() const noexcept { return unsent_pongs_ > OwedPongs::kMost; }
+
+  Outlet outlet;
+  websocket::FrameScanner scanner;  // of what the peer sends
+  keepalive::Heartbeat heartbeat;
+  std::unique_ptr<HeldControl> held;
+  std::optional<websocket::CloseCode> close_code;  // of the Close that the peer sent
+  LatencySummary latency;                          // of our pings that were answered
+  std::uint32_t pings_sent = 0;                    // ours
+  std::uint64_t bytes_received = 0;
+  std::uint64_t frames_received = 0;
+  Input input = Input::kFrames;
+  bool unconfirmed =
+      false;             // the last read came back short: an error may have come in behind it, unannounced
+  bool readable = true;  // the socket may have bytes: no read has come back short since the last event
+  bool hung_up = true;   // the peer's end may be in: read on until it shows, or nothing is left
+  bool paused = false;   // not read, because the other leg has buffer_limit waiting
+  bool hold_passed = false;   // what waits has done so for inject_hold: a frame boundary will do
+  bool never_ponged = false;  // counted in connections_never_ponged
+  bool unresponsive = false;  // counted in backend_unresponsive
+
+ private:
+  struct PendingClose {
+    websocket::CloseCode code;
+    std::string_view reason;
+  };
+  enum class PingState : std::uint8_t { kNone, kWaiting, kUnsent };
+
+  void start_waiting() noexcept;
+  void send_ping() noexcept;
+  void count_pongs(std::uint32_t count) noexcept;
+  void note_progress() noexcept;
+
+  Environment& environment_;
+  std::unique_ptr<net::Transport> transport_;
+  OwedPongs owed_;
+  std::optional<PendingClose> close_;
+  TimePoint waiting_since_{};
+  std::uint64_t ping_end_ = 0;         // where in the stream the unsent ping ends
+  std::uint64_t unsent_pong_end_ = 0;  // where the last unsent pong ends
+  std::uint32_t unsent_pongs_ = 0;
+  observe::Leg name_;
+  PingState ping_ = PingState::kNone;
+  bool waiting_ = false;
+};
+
+}  // namespace wskeep::relay

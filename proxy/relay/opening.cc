@@ -1,0 +1,359 @@
+#include "proxy/relay/opening.h"
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+
+#include "proxy/http/forward.h"
+#include "proxy/relay/tcp_options.h"
+#include "proxy/websocket/handshake.h"
+
+namespace wskeep::relay {
+
+using http::Progress;
+using http::Status;
+using net::IoResult;
+using observe::HandshakeResult;
+
+namespace {
+
+constexpr std::chrono::milliseconds kLingerTime{2'000};
+constexpr std::chrono::seconds kRetryAfter{1};
+constexpr int kReadsPerTurn = 4;
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+// The path of a request target without its query; of an absolute URI only the part behind the authority.
+std::string_view path_of(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  if (target.starts_with('/')) return target;
+  const std::size_t authority = target.find("://");
+  if (authority == std::string_view::npos) return target;
+  const std::size_t path = target.find('/', authority + 3);
+  return path == std::string_view::npos ? std::string_view{"/"} : target.substr(path);
+}
+
+std::string field_or_empty(websocket::Fields fields, std::string_view name) {
+  const websocket::HeaderField* const field = websocket::find_field(fields, name);
+  return field == nullptr ? std::string() : std::string(field->value);
+}
+
+}  // namespace
+
+Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config,
+                 const std::vector<net::SocketAddress>& backends, Watcher& watcher,
+                 net::FileDescriptor client, const net::SocketAddress& peer)
+    : environment_(environment),
+      config_(std::move(config)),
+      backends_(backends),
+      watcher_(watcher),
+      peer_(peer),
+      client_(std::make_unique<net::SocketTransport>(std::move(client))),
+      to_client_(*client_, environment.clock),
+      request_(config_->limits.header_bytes),
+      answer_(config_->limits.header_bytes) {
+  environment_.counters.connections_open[observe::ConnectionState::kHandshake].add(1);
+  wait(config_->limits.handshake_timeout);
+}
+
+Opening::~Opening() {
+  environment_.counters.connections_open[observe::ConnectionState::kHandshake].add(-1);
+}
+
+// Strings grow here, so memory may run out, unlike on the data path behind the 101. Then this one connection
+// ends, without words, for words need memory.
+template <class Action>
+void Opening::guard(Action action) noexcept {
+  try {
+    action();
+  } catch (const std::exception&) {
+    decide(HandshakeResult::kUnavailable, 0, "out of memory");
+    drop_backend();
+    step_ = Step::kOver;
+  }
+}
+
+void Opening::on_ready(observe::Leg leg, Session::Readiness ready) noexcept {
+  guard([&] { leg == observe::Leg::kClient ? on_client_ready(ready) : on_backend_ready(ready); });
+}
+
+void Opening::on_client_ready(Session::Readiness ready) {
+  if (ready.writable) to_client_.flush();
+  switch (step_) {
+    case Step::kReadingRequest: return read_request();
+    case Step::kConnecting:
+    case Step::kAwaitingAnswer:
+      if (ready.hung_up || net::pending_error(client_->descriptor()) != 0) client_gone();
+      return;
+    case Step::kPassingRefusal:
+      if (to_client_.state() == Outlet::State::kFailed) return client_gone();
+      if (to_client_.waiting() == 0) read_answer();
+      return;
+    case Step::kLingering: return linger_read();
+    case Step::kOpened:
+    case Step::kOver: return;
+  }
+}
+
+void Opening::on_backend_ready(Session::Readiness ready) {
+  switch (step_) {
+    case Step::kConnecting:
+      if (!ready.writable && !ready.hung_up) return;
+      if (const int error = net::pending_error(backend_->descriptor()); error != 0)
+        return connect_next(error);
+      return on_connected();
+    case Step::kAwaitingAnswer: to_backend_->flush(); return read_answer();
+    case Step::kPassingRefusal: return read_answer();
+    case Step::kReadingRequest:
+    case Step::kLingering:
+    case Step::kOpened:
+    case Step::kOver: return;
+  }
+}
+
+void Opening::resume() noexcept {
+  has_more_ = false;
+  const bool backend = step_ == Step::kAwaitingAnswer || step_ == Step::kPassingRefusal;
+  on_ready(backend ? observe::Leg::kBackend : observe::Leg::kClient, {.readable = true});
+}
+
+void Opening::on_deadline() noexcept {
+  if (environment_.clock.now() < deadline_) return;
+  guard([&] { time_out(); });
+}
+
+void Opening::time_out() {
+  switch (step_) {
+    case Step::kReadingRequest:
+      return fail(HandshakeResult::kRequestTimeout, Status::kRequestTimeout, "no whole request in time");
+    case Step::kConnecting:
+      return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
+                  "backend did not accept in time");
+    case Step::kAwaitingAnswer:
+      return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
+                  "backend did not answer in time");
+    case Step::kPassingRefusal:
+    case Step::kLingering: step_ = Step::kOver; return;
+    case Step::kOpened:
+    case Step::kOver: return;
+  }
+}
+
+void Opening::go_away() noexcept {
+  if (outcome_ || step_ == Step::kOpened) return;
+  guard([&] { fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "shutting down"); });
+}
+
+void Opening::read_request() {
+  while (step_ == Step::kReadingRequest) {
+    const IoResult result = client_->read(environment_.read_buffer);
+    if (result.status == IoResult::Status::kBlocked) return;
+    if (result.status != IoResult::Status::kOk) return client_gone();
+    const Bytes bytes = environment_.read_buffer.first(result.bytes);
+    const http::Fed fed = request_.feed(bytes);
+    switch (fed.progress) {
+      case Progress::kIncomplete: break;
+      case Progress::kComplete: return judge_request(bytes.subspan(fed.used));
+      case Progress::kTooLarge:
+        environment_.counters.limits_hit[observe::Limit::kHeaderBytes].add();
+        return fail(HandshakeResult::kHeadTooLarge, Status::kHeaderFieldsTooLarge, request_.reason());
+      case Progress::kBad: return fail(HandshakeResult::kBadRequest, Status::kBadRequest, request_.reason());
+    }
+  }
+}
+
+void Opening::judge_request(Bytes rest) {
+  const http::RequestHead& head = request_.head();
+  const websocket::RequestVerdict verdict = websocket::judge_request(head.method, head.version, head.fields);
+  switch (verdict.kind) {
+    case websocket::RequestKind::kNotWebsocket:
+      return fail(HandshakeResult::kNotUpgrade, Status::kNotImplemented,
+                  "only WebSocket upgrades are served here");
+    case websocket::RequestKind::kBad:
+      return fail(HandshakeResult::kBadRequest, Status::kBadRequest, verdict.reason);
+    case websocket::RequestKind::kUnsupportedVersion:
+      return fail(HandshakeResult::kUnsupportedVersion, Status::kUpgradeRequired, verdict.reason);
+    case websocket::RequestKind::kUpgrade: break;
+  }
+  key_ = field_or_empty(head.fields, "Sec-WebSocket-Key");
+  from_client_.assign(rest.begin(), rest.end());
+  step_ = Step::kConnecting;
+  wait(config_->backend.connect_timeout);
+  connect_next(0);
+}
+
+// Tries the backend's addresses in order; `last_error` is how the one before ended.
+void Opening::connect_next(int last_error) {
+  while (next_backend_ < backends_.size()) {
+    drop_backend();
+    net::Connecting connecting = net::connect_to(backends_[next_backend_++]);
+    last_error = connecting.error;
+    if (last_error == EMFILE || last_error == ENFILE) {
+      environment_.counters.limits_hit[observe::Limit::kDescriptors].add();
+      return fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "out of file descriptors");
+    }
+    if (last_error != 0) continue;
+    const int descriptor = connecting.descriptor.get();
+    backend_ = std::make_unique<net::SocketTransport>(std::move(connecting.descriptor));
+    to_backend_.emplace(*backend_, environment_.clock);
+    if (watcher_.watch_backend(descriptor)) return;
+    last_error = ENOMEM;
+  }
+  fail(HandshakeResult::kBackendUnreachable, Status::kBadGateway, "backend unreachable",
+       std::strerror(last_error));
+}
+
+void Opening::on_connected() {
+  net::prepare_connection(backend_->descriptor(), tcp_options(config_->keepalive.backend.tcp));
+  step_ = Step::kAwaitingAnswer;
+  wait(config_->backend.handshake_timeout);
+  const std::string host = peer_.host();
+  to_backend_->send(bytes_of(http::upgrade_head(request_.head(), {.address = host})));
+  read_answer();
+}
+
+void Opening::read_answer() {
+  for (int reads = 0; step_ == Step::kAwaitingAnswer || step_ == Step::kPassingRefusal; ++reads) {
+    if (step_ == Step::kPassingRefusal && to_client_.waiting() != 0) return;  // the client's turn
+    if (reads == kReadsPerTurn) {
+      has_more_ = true;
+      return;
+    }
+    const IoResult result = backend_->read(environment_.read_buffer);
+    switch (result.status) {
+      case IoResult::Status::kOk: feed_answer(environment_.read_buffer.first(result.bytes)); break;
+      case IoResult::Status::kBlocked: return;
+      case IoResult::Status::kEnd:
+      case IoResult::Status::kFailed:
+        if (step_ == Step::kPassingRefusal) return linger();
+        return fail(HandshakeResult::kBackendUnreachable, Status::kBadGateway,
+                    "backend closed before answering", result.error == 0 ? "" : std::strerror(result.error));
+    }
+  }
+}
+
+void Opening::feed_answer(Bytes bytes) {
+  if (step_ == Step::kPassingRefusal) return pass_refusal(bytes);
+  while (step_ == Step::kAwaitingAnswer && !bytes.empty()) {
+    const http::Fed fed = answer_.feed(bytes);
+    bytes = bytes.subspan(fed.used);
+    switch (fed.progress) {
+      case Progress::kIncomplete: return;
+      case Progress::kComplete:
+        if (!answer_.head().interim()) return judge_answer(bytes);
+        answer_.next();  // a client that waits for a 101 has no use for a 103
+        break;
+      case Progress::kTooLarge:
+        environment_.counters.limits_hit[observe::Limit::kHeaderBytes].add();
+        [[fallthrough]];
+      case Progress::kBad:
+        return fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend",
+                    answer_.reason());
+    }
+  }
+}
+
+void Opening::judge_answer(Bytes rest) {
+  const http::AnswerHead& head = answer_.head();
+  const websocket::AnswerVerdict verdict = websocket::judge_answer(head.status, head.fields, key_);
+  switch (verdict.kind) {
+    case websocket::AnswerKind::kRefused: return begin_refusal(rest);
+    case websocket::AnswerKind::kBad:
+      return fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend",
+                  verdict.reason);
+    case websocket::AnswerKind::kSwitched: break;
+  }
+  if (to_backend_->waiting() != 0) {
+    return fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend",
+                "it came before the request was sent");
+  }
+  from_backend_.assign(rest.begin(), rest.end());
+  decide(HandshakeResult::kAccepted, 101, {});
+  step_ = Step::kOpened;
+}
+
+void Opening::begin_refusal(Bytes rest) {
+  decide(HandshakeResult::kRefused, answer_.head().status, "backend refused the upgrade");
+  step_ = Step::kPassingRefusal;
+  to_client_.send(bytes_of(http::refusal_head(answer_.head())));
+  pass_refusal(rest);
+}
+
+void Opening::pass_refusal(Bytes body) {
+  const http::Fed fed = answer_.feed_body(body);
+  to_client_.send(body.first(fed.used));
+  wait(config_->backend.handshake_timeout);
+  if (to_client_.state() == Outlet::State::kFailed) return client_gone();
+  if (fed.progress != Progress::kIncomplete) linger();
+}
+
+void Opening::linger_read() noexcept {
+  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+    const IoResult result = client_->read(environment_.read_buffer);
+    if (result.status == IoResult::Status::kBlocked) return;
+    if (result.status == IoResult::Status::kOk) continue;
+    if (to_client_.done() || result.status == IoResult::Status::kFailed) step_ = Step::kOver;
+    return;
+  }
+  has_more_ = true;
+}
+
+// Answers the client ourselves. `words` go to the client, `detail` behind them to the log only.
+void Opening::fail(HandshakeResult result, Status status, std::string_view words, std::string_view detail) {
+  std::string reason(words);
+  if (!detail.empty()) reason.append(": ").append(detail);
+  decide(result, static_cast<int>(status), std::move(reason));
+  std::optional<std::chrono::seconds> retry_after;
+  if (status == Status::kServiceUnavailable) retry_after = kRetryAfter;
+  to_client_.send(bytes_of(http::error_answer(status, words, retry_after)));
+  linger();
+}
+
+void Opening::client_gone() {
+  decide(HandshakeResult::kClientGone, 0, "client left during the handshake");
+  drop_backend();
+  step_ = Step::kOver;
+}
+
+void Opening::decide(HandshakeResult result, int status, std::string reason) noexcept {
+  if (outcome_) return;
+  outcome_ = Outcome{result, status, std::move(reason)};
+  environment_.counters.handshakes[result].add();
+}
+
+// Closing at once could make the kernel reset the connection, and the client would never read its answer.
+void Opening::linger() noexcept {
+  drop_backend();
+  to_client_.finish();
+  step_ = Step::kLingering;
+  wait(kLingerTime);
+  linger_read();
+}
+
+void Opening::drop_backend() noexcept {
+  if (!backend_) return;
+  (void)watcher_.watch_backend(-1);
+  to_backend_.reset();
+  backend_.reset();
+}
+
+Opening::Opened Opening::take() {
+  const http::RequestHead& request = request_.head();
+  const http::AnswerHead& answer = answer_.head();
+  SessionIdentity identity{.id = environment_.random.next(),
+                           .client = peer_.text(),
+                           .path = std::string(path_of(request.target)),
+                           .subprotocol = std::string(websocket::selected_protocol(answer.fields)),
+                           .user_agent = field_or_empty(request.fields, "User-Agent")};
+  return {std::move(identity),
+          std::move(client_),
+          std::move(backend_),
+          websocket::extension_rules(answer.fields),
+          bytes_of(answer_.raw()),
+          from_client_,
+          from_backend_};
+}
+
+}  // namespace wskeep::relay

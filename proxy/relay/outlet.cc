@@ -1,0 +1,75 @@
+#include "proxy/relay/outlet.h"
+
+#include <cassert>
+#include <cerrno>
+
+namespace wskeep::relay {
+
+using net::IoResult;
+
+void Outlet::send(std::span<const std::uint8_t> bytes) noexcept {
+  // iovec has no const; write never writes through it.
+  const iovec piece{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+  send({&piece, 1});
+}
+
+void Outlet::send(std::span<const iovec> pieces) noexcept {
+  if (state_ != State::kOpen) return;
+  if (!queue_.empty()) return store_after(pieces, 0);
+  const IoResult result = transport_.write(pieces);
+  switch (result.status) {
+    case IoResult::Status::kOk: passed_ += result.bytes; return store_after(pieces, result.bytes);
+    case IoResult::Status::kBlocked: return store_after(pieces, 0);
+    case IoResult::Status::kEnd:
+    case IoResult::Status::kFailed: return fail(result.error);
+  }
+}
+
+void Outlet::store_after(std::span<const iovec> pieces, std::size_t written) noexcept {
+  for (const iovec& piece : pieces) {
+    if (written >= piece.iov_len) {
+      written -= piece.iov_len;
+      continue;
+    }
+    if (queue_.empty()) stalled_since_ = clock_.now();
+    const auto* const bytes = static_cast<const std::uint8_t*>(piece.iov_base);
+    if (!queue_.append({bytes + written, piece.iov_len - written})) return fail(ENOMEM);
+    written = 0;
+  }
+}
+
+void Outlet::flush() noexcept {
+  while (!queue_.empty()) {
+    const std::span<const std::uint8_t> front = queue_.front();
+    const iovec piece{const_cast<std::uint8_t*>(front.data()), front.size()};
+    const IoResult result = transport_.write({&piece, 1});
+    if (result.status == IoResult::Status::kBlocked) return;
+    if (result.status != IoResult::Status::kOk) return fail(result.error);
+    passed_ += result.bytes;
+    queue_.consume(result.bytes);
+    stalled_since_ = clock_.now();
+  }
+  if (state_ == State::kFinishing) finish();
+}
+
+void Outlet::finish() noexcept {
+  if (done()) return;
+  if (!queue_.empty()) {
+    state_ = State::kFinishing;
+    return;
+  }
+  transport_.shutdown_write();
+  state_ = State::kShut;
+}
+
+void Outlet::abandon() noexcept {
+  if (!done()) fail(0);
+}
+
+void Outlet::fail(int error) noexcept {
+  queue_.clear();
+  error_ = error;
+  state_ = State::kFailed;
+}
+
+}  // namespace wskeep::relay

@@ -1,0 +1,207 @@
+#include "proxy/relay/server.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+
+#include "proxy/observe/log.h"
+#include "proxy/relay/cpu_quota.h"
+#include "proxy/version.h"
+
+namespace wskeep::relay {
+
+namespace log = observe::log;
+
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::seconds kStuckAfter{10};  // a loop that hasn't turned for so long is stuck
+
+std::uint32_t worker_count(const config::Config& config) {
+  return config.workers ? *config.workers : usable_cpus("/sys/fs/cgroup", "/proc/self/cgroup");
+}
+
+// Every session takes two descriptors, and the soft limit is often a thousand: take what the hard one allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void log_libevent(int severity, const char* text) {
+  if (severity < EVENT_LOG_WARN) return;
+  const auto level = severity >= EVENT_LOG_ERR ? log::LogLevel::kError : log::LogLevel::kWarning;
+  const log::Field field("text", std::string_view(text));
+  log::write(level, "libevent", {&field, 1});
+}
+
+// What the kernel says when there are no resources for one more connection; all else is about one client.
+bool out_of_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Server::Server(std::shared_ptr<const config::Config> config)
+    : config_(std::move(config)),
+      backends_(net::resolve(config_->backend.address.host, config_->backend.address.port)),
+      base_(event_base_new()) {
+  if (!base_) throw std::runtime_error("libevent has no event loop to give");
+  event_set_log_callback(log_libevent);
+  raise_descriptor_limit();
+  // Writes to a closed connection are told apart by their error.
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  for (std::uint32_t i = worker_count(*config_); i != 0; --i) {
+    workers_.push_back(std::make_unique<Worker>(config_, backends_));
+  }
+  const auto resume = [](int, short, void* self) { static_cast<Server*>(self)->resume_accepting(); };
+  resume_event_.make_timer(base_.get(), resume, this);
+  for (const config::Listener& listener : config_->listeners) listen(listener);
+  start_admin();
+  log::info("started", {{"version", std::string_view(kVersion)},
+                        {"workers", workers_.size()},
+                        {"backend", backends_.front().text()}});
+  ready_ = true;
+}
+
+Server::~Server() = default;
+
+void Server::listen(const config::Listener& settings) {
+  const std::vector<net::SocketAddress> addresses =
+      net::resolve(settings.address.host, settings.address.port);
+  auto listener = std::make_unique<Listener>();
+  listener->server = this;
+  listener->descriptor = net::listen_on(addresses.front());
+  const auto on_ready = [](int, short, void* self) {
+    auto* const ready = static_cast<Listener*>(self);
+    ready->server->accept_from(*ready);
+  };
+  if (!listener->event.watch(base_.get(), listener->descriptor.get(), EV_READ | EV_PERSIST, on_ready,
+                             listener.get())) {
+    throw std::bad_alloc();
+  }
+  log::info("listening", {{"address", net::local_address(listener->descriptor.get()).text()}});
+  listeners_.push_back(std::move(listener));
+}
+
+void Server::start_admin() {
+  std::vector<const observe::WorkerCounters*> shards;
+  for (const auto& worker : workers_) shards.push_back(&worker->counters());
+  metrics_.emplace(std::move(shards), std::vector<const observe::WorkerCounters*>{&acceptor_counters_});
+  if (!config_->admin.address) return;
+  admin_.emplace(*config_->admin.address, observe::AdminServer::Sources{
+                                              .metrics = *metrics_,
+                                              .connections = *this,
+                                              .max_connections = config_->metrics.max_connections,
+                                              .live = [this] { return workers_turn(); },
+                                              .ready = [this] { return ready_.load(); },
+                                          });
+  const std::string address = net::host_port_text(config_->admin.address->host, admin_->port());
+  log::info("admin listening", {{"address", address}});
+}
+
+int Server::run() {
+  const auto stop = [](int signal, short, void* self) {
+    log::info("stopping", {{"signal", signal}});
+    event_base_loopbreak(static_cast<Server*>(self)->base_.get());
+  };
+  const auto hangup = [](int, short, void*) {
+    log::warning("SIGHUP ignored: reloading is not supported yet");
+  };
+  constexpr short kSignal = EV_SIGNAL | EV_PERSIST;
+  if (!terminate_event_.watch(base_.get(), SIGTERM, kSignal, stop, this) ||
+      !interrupt_event_.watch(base_.get(), SIGINT, kSignal, stop, this) ||
+      !hangup_event_.watch(base_.get(), SIGHUP, kSignal, hangup, this)) {
+    throw std::runtime_error("signals can't be watched");
+  }
+  event_base_dispatch(base_.get());
+  // From here on a signal does what the kernel does with it.
+  terminate_event_.remove();
+  interrupt_event_.remove();
+  end_sessions();
+  return 0;
+}
+
+void Server::accept_from(Listener& listener) noexcept {
+  for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
+    net::Accepted client = net::accept_one(listener.descriptor.get());
+    if (client.error == EAGAIN) return;
+    if (out_of_resources(client.error)) return pause_accepting(client.error);
+    if (client.error != 0) continue;  // this one client was gone before it was accepted
+    try {
+      least_loaded().adopt(std::move(client));
+    } catch (const std::exception&) {
+      return pause_accepting(ENOMEM);
+    }
+  }
+}
+
+// A listener that is always ready and can't accept would spin, so it rests until something may have closed.
+void Server::pause_accepting(int error) noexcept {
+  acceptor_counters_.limits_hit[observe::Limit::kDescriptors].add();
+  for (const auto& listener : listeners_) listener->event.pause();
+  resume_event_.run_after(kAcceptPause);
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_pause_logged_ < std::chrono::seconds(1)) return;
+  last_pause_logged_ = now;
+  log::warning("accepting paused", {{"why", std::string_view(std::strerror(error))}});
+}
+
+void Server::resume_accepting() noexcept {
+  for (const auto& listener : listeners_) listener->event.resume();
+}
+
+Worker& Server::least_loaded() noexcept {
+  return **std::min_element(workers_.begin(), workers_.end(),
+                            [](const auto& a, const auto& b) { return a->load() < b->load(); });
+}
+
+bool Server::workers_turn() const noexcept {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+    const std::chrono::nanoseconds last(worker->counters().last_turn_ns.load(std::memory_order_relaxed));
+    return now - last < kStuckAfter;
+  });
+}
+
+void Server::end_sessions() {
+  ready_ = false;
+  listeners_.clear();
+  std::vector<std::future<void>> empty;
+  for (const auto& worker : workers_) empty.push_back(worker->go_away());
+  // A Close may wait for a boundary, then for its echo, then for TCP.
+  const auto deadline =
+      std::chrono::steady_clock::now() + config_->relay.inject_hold + 2 * config_->relay.close_timeout;
+  for (std::future<void>& worker_empty : empty) worker_empty.wait_until(deadline);
+  for (const auto& worker : workers_) worker->cut();
+}
+
+observe::ConnectionSource::Answer Server::worst_connections(std::size_t most,
+                                                            std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  std::vector<std::future<Worker::Survey>> surveys;
+  for (const auto& worker : workers_) surveys.push_back(worker->survey(most));
+  WorstConnections worst(most);
+  std::uint64_t seen = 0;
+  for (std::future<Worker::Survey>& survey : surveys) {
+    if (survey.wait_until(deadline) != std::future_status::ready) continue;
+    try {
+      Worker::Survey part = survey.get();
+      seen += part.left_out + part.connections.size();
+      for (observe::ConnectionSnapshot& snapshot : part.connections) worst.offer(std::move(snapshot));
+    } catch (const std::exception& error) {
+      log::warning("a worker did not answer", {{"why", std::string_view(error.what())}});
+    }
+  }
+  Answer answer{worst.take(), 0};
+  answer.left_out = seen - std::min<std::uint64_t>(seen, answer.connections.size());
+  return answer;
+}
+
+}  // namespace wskeep::relay

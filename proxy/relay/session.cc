@@ -1,0 +1,264 @@
+#include "proxy/relay/session.h"
+
+#include <algorithm>
+
+#include "proxy/relay/gather.h"
+
+namespace wskeep::relay {
+
+using observe::CloseReason;
+using observe::ConnectionState;
+
+Session::Session(Environment& environment, std::shared_ptr<const config::Config> config,
+                 SessionIdentity identity, std::unique_ptr<net::Transport> client,
+                 std::unique_ptr<net::Transport> backend, websocket::ExtensionRules rules) noexcept
+    : environment_(environment),
+      config_(std::move(config)),
+      client_(observe::Leg::kClient, std::move(client), rules, config_->keepalive.client.heartbeat,
+              environment),
+      backend_(observe::Leg::kBackend, std::move(backend), rules, config_->keepalive.backend.heartbeat,
+               environment),
+      started_at_(environment.clock.now()),
+      identity_(std::move(identity)) {
+  environment_.counters.connections_open[ConnectionState::kOpen].add(1);
+}
+
+Session::~Session() {
+  observe::WorkerCounters& counters = environment_.counters;
+  const auto state = phase_ == Phase::kOpen ? ConnectionState::kOpen : ConnectionState::kClosing;
+  counters.connections_open[state].add(-1);
+  if (client_.never_ponged) counters.connections_never_ponged.add(-1);
+  if (backend_.unresponsive) counters.backend_unresponsive.add(-1);
+}
+
+void Session::start(std::span<const std::uint8_t> answer, std::span<const std::uint8_t> from_client,
+                    std::span<const std::uint8_t> from_backend) noexcept {
+  client_.outlet.send(answer);
+  if (!from_backend.empty()) relay(backend_, from_backend);
+  if (!from_client.empty()) relay(client_, from_client);
+  after_write(client_);
+  resume();
+}
+
+void Session::on_ready(observe::Leg name, Readiness ready) noexcept {
+  Leg& ready_leg = leg(name);
+  if (ready.readable) ready_leg.readable = true;
+  if (ready.hung_up) {
+    ready_leg.readable = true;
+    ready_leg.hung_up = true;
+  }
+  if (ready.writable) {
+    ready_leg.flush();
+    after_write(ready_leg);
+  }
+  read_from(ready_leg);
+  if (ready.writable) read_from(other(ready_leg));  // it may have been held back for this one
+  finish_if_done();
+}
+
+void Session::resume() noexcept {
+  has_more_ = false;
+  read_from(client_);
+  read_from(backend_);
+  finish_if_done();
+}
+
+void Session::confirm() noexcept {
+  for (Leg* const leg : {&client_, &backend_}) {
+    if (!leg->unconfirmed) continue;
+    leg->unconfirmed = false;
+    leg->readable = true;
+    read_from(*leg);
+  }
+  finish_if_done();
+}
+
+TimePoint Session::deadline() const noexcept {
+  if (phase_ == Phase::kOver) return TimePoint::max();
+  return std::min({leg_deadline(client_), leg_deadline(backend_), phase_deadline_});
+}
+
+void Session::on_deadline() noexcept {
+  for (Leg* const leg : {&client_, &backend_}) {
+    beat(*leg);
+    if (leg->has_waiting() && environment_.clock.now() - leg->waiting_since() >= config_->relay.inject_hold) {
+      leg->hold_passed = true;
+      if (may_inject(*leg)) inject(*leg);
+    }
+    check_stall(*leg);
+  }
+  if (environment_.clock.now() >= phase_deadline_) end_phase();
+  finish_if_done();
+}
+
+void Session::check_stall(Leg& leg) noexcept {
+  if (phase_ == Phase::kOver || leg.outlet.waiting() == 0) return;
+  if (environment_.clock.now() - leg.outlet.stalled_since() < config_->relay.write_stall_timeout) return;
+  leg.outlet.abandon();
+  end_for_loss_of(leg,
+                  leg.name() == observe::Leg::kClient ? CloseReason::kClientWriteStalled
+                                                      : CloseReason::kBackendWriteStalled,
+                  {});
+}
+
+void Session::go_away() noexcept {
+  if (phase_ != Phase::kOpen || client_.wants_close()) return;
+  note_reason(CloseReason::kShutdown);
+  client_.want_close(websocket::kGoingAway, "going away");
+  if (may_inject(client_)) inject(client_);
+}
+
+void Session::cut() noexcept {
+  end(CloseReason::kShutdown, {websocket::kGoingAway, "going away"}, {});
+  phase_ = Phase::kOver;
+}
+
+void Session::note_reason(CloseReason reason) noexcept {
+  if (!reason_) reason_ = reason;
+}
+
+// Leaving kOpen is final: from then on nothing of ours goes between the peers' frames.
+void Session::enter(Phase phase) noexcept {
+  if (phase_ == Phase::kOpen) {
+    for (Leg* const leg : {&client_, &backend_}) {
+      leg->heartbeat.stop();
+      leg->drop_waiting();
+    }
+    environment_.counters.connections_open[ConnectionState::kOpen].add(-1);
+    environment_.counters.connections_open[ConnectionState::kClosing].add(1);
+  }
+  // The first event sets the limit; only our own end starts it anew.
+  if (phase_ == Phase::kOpen || phase == Phase::kEnding) {
+    phase_deadline_ = environment_.clock.now() + config_->relay.close_timeout;
+  }
+  phase_ = phase;
+}
+
+void Session::close_passed(Leg& from) noexcept {
+  from.input = Leg::Input::kRaw;
+  if (phase_ != Phase::kOpen && phase_ != Phase::kBroken) return;
+  note_reason(from.name() == observe::Leg::kClient ? CloseReason::kClientClose : CloseReason::kBackendClose);
+  enter(Phase::kClosing);
+}
+
+void Session::stream_broke() noexcept {
+  if (phase_ == Phase::kOpen) enter(Phase::kBroken);
+}
+
+void Session::stream_ended(Leg& from) noexcept {
+  Leg& to = other(from);
+  if (from.held) {
+    Gather out(to.outlet);
+    show_held(from, out);
+  } else if (phase_ == Phase::kOpen) {
+    say(goodbye_for_loss_of(from), to);
+  }
+  from.readable = false;
+  from.input = Leg::Input::kEnded;
+  note_reason(from.name() == observe::Leg::kClient ? CloseReason::kClientEof : CloseReason::kBackendEof);
+  if (phase_ == Phase::kOpen) {
+    enter(Phase::kHalfClosed);
+    traffic_ = false;
+  }
+  to.outlet.finish();
+}
+
+void Session::connection_lost(Leg& leg) noexcept {
+  leg.readable = false;
+  leg.outlet.abandon();
+  end_for_loss_of(
+      leg, leg.name() == observe::Leg::kClient ? CloseReason::kClientReset : CloseReason::kBackendReset, {});
+  leg.input = Leg::Input::kEnded;
+}
+
+// What the operator wants the other side to hear when this leg's peer is gone without a Close.
+Session::Goodbye Session::goodbye_for_loss_of(const Leg& lost) const noexcept {
+  const config::Relay& relay = config_->relay;
+  if (lost.name() == observe::Leg::kClient) return {relay.on_client_lost, "client lost"};
+  return {relay.on_backend_lost, lost.heartbeat.silent() ? "backend unresponsive" : "backend lost"};
+}
+
+// One leg is gone; `to_lost` is a last word to it, best effort.
+void Session::end_for_loss_of(const Leg& lost, CloseReason reason, const Goodbye& to_lost) noexcept {
+  const bool client = lost.name() == observe::Leg::kClient;
+  const Goodbye to_other = goodbye_for_loss_of(lost);
+  end(reason, client ? to_lost : to_other, client ? to_other : to_lost);
+}
+
+void Session::end_for_lack_of_memory() noexcept {
+  end(CloseReason::kInternalError, {websocket::kInternalError, "out of memory"}, {});
+}
+
+void Session::end(CloseReason reason, const Goodbye& to_client, const Goodbye& to_backend) noexcept {
+  if (phase_ == Phase::kEnding || phase_ == Phase::kOver) return;
+  // Behind a Close or an illegal frame we add nothing; but one 1002 ends what an illegal frame has left
+  // hanging.
+  const bool may_speak =
+      phase_ == Phase::kOpen || phase_ == Phase::kHalfClosed || reason == CloseReason::kProtocolError;
+  note_reason(reason);
+  if (may_speak) {
+    say(to_client, client_);
+    say(to_backend, backend_);
+  }
+  stop_relaying();
+}
+
+// A last Close, where the stream allows one: at a frame boundary, with no Close or illegal frame before it.
+void Session::say(const Goodbye& goodbye, Leg& to) noexcept {
+  const Leg& from = other(to);
+  if (!goodbye.code || from.input != Leg::Input::kFrames || from.scanner.data_frame_open()) return;
+  to.outlet.send(websocket::ControlFrame::close(*goodbye.code, goodbye.reason, to.mask_key()).bytes());
+}
+
+// TCP is shut down, the server side first (RFC 6455 section 7.1.1): toward the client we are the server.
+void Session::stop_relaying() noexcept {
+  for (Leg* const leg : {&client_, &backend_}) {
+    if (leg->input != Leg::Input::kEnded) leg->input = Leg::Input::kDiscard;
+    leg->held.reset();
+    leg->outlet.finish();
+  }
+  // A leg that was not read for the sake of the other has had its event: a socket that is closed with bytes
+  // unread resets the connection and takes our last Close along.
+  has_more_ = true;
+  enter(Phase::kEnding);
+}
+
+// A Close may stand behind much that a slow peer has yet to take. While it takes some, it may have the time.
+bool Session::still_draining(TimePoint now) const noexcept {
+  const auto drains = [&](const Leg& leg) {
+    return leg.outlet.waiting() != 0 && now - leg.outlet.stalled_since() < config_->relay.close_timeout;
+  };
+  return drains(client_) || drains(backend_);
+}
+
+void Session::end_phase() noexcept {
+  const TimePoint now = environment_.clock.now();
+  if (still_draining(now) || (phase_ == Phase::kHalfClosed && traffic_)) {
+    traffic_ = false;
+    phase_deadline_ = now + config_->relay.close_timeout;
+    return;
+  }
+  switch (phase_) {
+    case Phase::kOpen:
+    case Phase::kOver: return;
+    case Phase::kBroken: {
+      const Goodbye goodbye{websocket::kProtocolError, "protocol error"};
+      return end(CloseReason::kProtocolError, goodbye, goodbye);
+    }
+    case Phase::kClosing:
+    case Phase::kHalfClosed: return stop_relaying();
+    case Phase::kEnding: phase_ = Phase::kOver; return;
+  }
+}
+
+void Session::finish_if_done() noexcept {
+  if (phase_ == Phase::kOver || phase_ == Phase::kOpen) return;
+  const bool client_has_both =
+      client_.close_code && (backend_.close_code || backend_.input == Leg::Input::kDiscard);
+  if (client_has_both) client_.outlet.finish();
+  const bool done = client_.input == Leg::Input::kEnded && backend_.input == Leg::Input::kEnded &&
+                    client_.outlet.done() && backend_.outlet.done();
+  if (done) phase_ = Phase::kOver;
+}
+
+}  // namespace wskeep::relay

@@ -1,0 +1,162 @@
+// Session joins a client leg and a backend leg after the handshake and keeps them alive until one ends.
+//
+// Application frames pass byte for byte; our own control frames enter between them; the rules are those of
+// RFC 6455 as an intermediary must keep them (sections 5.4, 5.5 and 7.1). It knows no libevent and reads no
+// clock but the environment's: its owner tells it which leg is ready, calls `on_deadline` when `deadline()`
+// has come, and frees it once it is over. Nothing throws. One thread. An idle session owns no buffer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "proxy/observe/words.h"
+#include "proxy/relay/environment.h"
+#include "proxy/relay/leg.h"
+
+namespace wskeep::relay {
+
+class Gather;
+
+// Who is on the line: fixed when the handshake ends.
+struct SessionIdentity {
+  std::uint64_t id = 0;  // random
+  std::string client;    // address:port
+  std::string path;      // without its query
+  std::string subprotocol;
+  std::string user_agent;
+};
+
+class Session {
+ public:
+  enum class Phase : std::uint8_t {
+    kOpen,        // frames pass both ways and ours go between them
+    kBroken,      // an illegal frame has passed: the endpoints judge, we add nothing more
+    kClosing,     // a Close has passed or was ours
+    kHalfClosed,  // one stream has ended without a Close
+    kEnding,      // we end it: what was sent drains, what comes is dropped
+    kOver,        // nothing is left to do
+  };
+
+  Session(Environment& environment, std::shared_ptr<const config::Config> config, SessionIdentity identity,
+          std::unique_ptr<net::Transport> client, std::unique_ptr<net::Transport> backend,
+          websocket::ExtensionRules rules) noexcept;
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Begins with what the handshake leaves: the 101 for the client, then the frames that came with either
+  // head.
+  void start(std::span<const std::uint8_t> answer, std::span<const std::uint8_t> from_client,
+             std::span<const std::uint8_t> from_backend) noexcept;
+
+  // A leg's socket has news (edge-triggered).
+  struct Readiness {
+    bool readable = false;
+    bool writable = false;
+    bool hung_up = false;  // the peer's end of stream has arrived
+  };
+  void on_ready(observe::Leg leg, Readiness ready) noexcept;
+
+  // When `on_deadline` wants to be called; TimePoint::max() for never. May move either way with any call.
+  TimePoint deadline() const noexcept;
+  void on_deadline() noexcept;
+
+  // A turn's budget was spent before the sockets were drained: call `resume` in the next turn, for no new
+  // event will come.
+  bool has_more() const noexcept { return has_more_; }
+  void resume() noexcept;
+
+  // A leg's last read came back short, so it counts as drained; but epoll tells an error that came in with
+  // the bytes no second time, and libevent shows it like any other news. `confirm`, some time later, looks
+  // again.
+  bool unconfirmed() const noexcept { return client_.unconfirmed || backend_.unconfirmed; }
+  void confirm() noexcept;
+
+  // Ends the session politely: Close 1001 `going away` to the client at the next boundary.
+  void go_away() noexcept;
+  // Ends it now, with the same Close where a frame boundary allows one.
+  void cut() noexcept;
+
+  Phase phase() const noexcept { return phase_; }
+  // Decided, at the latest when the session is over.
+  std::optional<observe::CloseReason> reason() const noexcept { return reason_; }
+  const SessionIdentity& identity() const noexcept { return identity_; }
+  const Leg& client() const noexcept { return client_; }
+  const Leg& backend() const noexcept { return backend_; }
+  TimePoint started_at() const noexcept { return started_at_; }
+  TimePoint last_pong_at() const noexcept {
+    return last_pong_at_;
+  }  // of the client, when its latency.count > 0
+  std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept { return tcp_rtt_; }  // of the client leg
+
+ private:
+  Leg& other(const Leg& leg) noexcept { return &leg == &client_ ? backend_ : client_; }
+  const Leg& other(const Leg& leg) const noexcept { return &leg == &client_ ? backend_ : client_; }
+  Leg& leg(observe::Leg name) noexcept { return name == observe::Leg::kClient ? client_ : backend_; }
+
+  // The data path (session_relay.cc).
+  void read_from(Leg& from) noexcept;
+  bool may_read(const Leg& from) const noexcept;
+  void relay(Leg& from, std::span<const std::uint8_t> in) noexcept;
+  void relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept;
+  void relay_control(Leg& from, std::span<const std::uint8_t> piece, bool whole, Gather& out) noexcept;
+  void show_held(Leg& from, Gather& out) noexcept;
+  bool swallows(Leg& from, std::span<const std::uint8_t> frame) noexcept;
+  bool swallows_ping(Leg& from, const websocket::ControlPayload& payload) noexcept;
+  bool swallows_pong(Leg& from, const websocket::ControlPayload& payload) noexcept;
+  void after_write(Leg& to) noexcept;
+  bool may_inject(const Leg& to) const noexcept;
+  void inject(Leg& to) noexcept;
+
+  // Keepalive (session_keepalive.cc).
+  void beat(Leg& leg) noexcept;
+  void send_ping(Leg& leg) noexcept;
+  void judge_silence(Leg& leg) noexcept;
+  void note_heard(Leg& leg) noexcept;
+  void note_missed(Leg& leg, TimePoint now) noexcept;
+  TimePoint leg_deadline(const Leg& leg) const noexcept;
+
+  // The life (session.cc).
+  struct Goodbye {
+    std::optional<websocket::CloseCode> code;  // none: the stream just ends
+    std::string_view reason;                   // a literal
+  };
+  void enter(Phase phase) noexcept;
+  void note_reason(observe::CloseReason reason) noexcept;
+  void close_passed(Leg& from) noexcept;
+  void stream_broke() noexcept;
+  void stream_ended(Leg& from) noexcept;
+  void connection_lost(Leg& leg) noexcept;
+  void check_stall(Leg& leg) noexcept;
+  void end_phase() noexcept;
+  void end(observe::CloseReason reason, const Goodbye& to_client, const Goodbye& to_backend) noexcept;
+  void end_for_lack_of_memory() noexcept;
+  void end_for_loss_of(const Leg& lost, observe::CloseReason reason, const Goodbye& to_lost) noexcept;
+  Goodbye goodbye_for_loss_of(const Leg& lost) const noexcept;
+  void say(const Goodbye& goodbye, Leg& to) noexcept;
+  void stop_relaying() noexcept;
+  bool still_draining(TimePoint now) const noexcept;
+  void finish_if_done() noexcept;
+
+  Environment& environment_;
+  std::shared_ptr<const config::Config> config_;
+  Leg client_;
+  Leg backend_;
+  TimePoint started_at_;
+  TimePoint phase_deadline_ = TimePoint::max();
+  TimePoint last_pong_at_{};
+  std::optional<keepalive::nanoseconds> tcp_rtt_;
+  SessionIdentity identity_;
+  std::optional<observe::CloseReason> reason_;
+  Phase phase_ = Phase::kOpen;
+  bool has_more_ = false;
+  bool traffic_ = false;  // bytes came since the half-closed phase began or was prolonged
+};
+
+}  // namespace wskeep::relay

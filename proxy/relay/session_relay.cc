@@ -1,0 +1,264 @@
+// The data path of a session: from one socket through the scanner to the other.
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "proxy/relay/gather.h"
+#include "proxy/relay/session.h"
+
+namespace wskeep::relay {
+
+using net::IoResult;
+using observe::FrameKind;
+using websocket::ControlFrame;
+using websocket::ControlPayload;
+using websocket::FrameScanner;
+using websocket::Opcode;
+
+namespace {
+
+// Reads of one leg in one turn of the loop, so that a firehose can't starve the others' beats.
+constexpr int kReadsPerTurn = 4;
+
+FrameKind kind_of(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kContinuation: return FrameKind::kContinuation;
+    case Opcode::kText: return FrameKind::kText;
+    case Opcode::kBinary: return FrameKind::kBinary;
+    case Opcode::kClose: return FrameKind::kClose;
+    case Opcode::kPing: return FrameKind::kPing;
+    case Opcode::kPong: return FrameKind::kPong;
+  }
+  return FrameKind::kOther;
+}
+
+observe::Direction direction_from(const Leg& from) {
+  return from.name() == observe::Leg::kClient ? observe::Direction::kToBackend
+                                              : observe::Direction::kToClient;
+}
+
+observe::PongKind kind_of(keepalive::Pong::Result result) {
+  switch (result) {
+    case keepalive::Pong::Result::kMatched: return observe::PongKind::kMatched;
+    case keepalive::Pong::Result::kLate: return observe::PongKind::kLate;
+    case keepalive::Pong::Result::kForeign: break;
+  }
+  return observe::PongKind::kForeign;
+}
+
+}  // namespace
+
+bool Session::may_read(const Leg& from) const noexcept {
+  switch (from.input) {
+    case Leg::Input::kEnded: return false;
+    case Leg::Input::kDiscard: return true;
+    case Leg::Input::kFrames:
+    case Leg::Input::kRaw: break;
+  }
+  return !from.paused && !from.owes_too_much();
+}
+
+void Session::read_from(Leg& from) noexcept {
+  Leg& to = other(from);
+  for (int reads = 0; from.readable && may_read(from); ++reads) {
+    if (reads == kReadsPerTurn) {
+      has_more_ = true;
+      return;
+    }
+    std::span<std::uint8_t> buffer = environment_.read_buffer;
+    // Never more than may be stored: while bytes wait for `to`, all that is read now is stored behind them.
+    const std::size_t limit = config_->relay.buffer_limit;
+    const std::size_t room = limit - std::min(limit - 1, to.outlet.waiting());
+    if (buffer.size() > room) buffer = buffer.first(room);
+    const IoResult result = from.transport().read(buffer);
+    switch (result.status) {
+      case IoResult::Status::kOk:
+        // A short read means drained, and new bytes make a new edge; but an end of stream that came together
+        // with the bytes makes none.
+        if (result.drained && !from.hung_up) {
+          from.readable = false;
+          from.unconfirmed = true;
+        }
+        note_heard(from);
+        relay(from, buffer.first(result.bytes));
+        break;
+      case IoResult::Status::kBlocked:
+        from.readable = false;
+        from.unconfirmed = false;
+        from.hung_up = false;
+        if (from.outlet.state() == Outlet::State::kFailed) connection_lost(from);
+        return;
+      case IoResult::Status::kEnd: return stream_ended(from);
+      case IoResult::Status::kFailed: return connection_lost(from);
+    }
+  }
+}
+
+void Session::relay(Leg& from, std::span<const std::uint8_t> in) noexcept {
+  if (from.input == Leg::Input::kDiscard || from.input == Leg::Input::kEnded) return;
+  Leg& to = other(from);
+  traffic_ = true;
+  from.bytes_received += in.size();
+  environment_.counters.bytes[direction_from(from)].add(in.size());
+  Gather out(to.outlet);
+  if (from.input == Leg::Input::kFrames) {
+    relay_frames(from, in, out);
+  } else {
+    out.add(in);
+  }
+  out.flush();
+  if (environment_.pong_batch.count != 0) from.send(environment_.pong_batch);
+  after_write(to);
+  after_write(from);
+}
+
+void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept {
+  Leg& to = other(from);
+  auto& frames = environment_.counters.frames[direction_from(from)];
+  while (!in.empty() && from.input == Leg::Input::kFrames) {
+    const FrameScanner::Step step = from.scanner.next(in);
+    if (step.verdict == FrameScanner::Verdict::kBroken) {
+      show_held(from, out);
+      stream_broke();
+      from.input = Leg::Input::kRaw;
+      break;
+    }
+    const std::span<const std::uint8_t> piece = in.first(step.size);
+    in = in.subspan(step.size);
+    const bool whole = step.verdict == FrameScanner::Verdict::kFrameEnd;
+    if (from.scanner.frame_is_control()) {
+      relay_control(from, piece, whole, out);
+    } else {
+      out.add(piece);
+    }
+    if (!whole) break;
+    ++from.frames_received;
+    frames[kind_of(from.scanner.header().opcode)].add();
+    if (to.has_waiting() && may_inject(to)) {
+      out.flush();
+      inject(to);
+    }
+  }
+  if (from.input == Leg::Input::kRaw) out.add(in);
+}
+
+// Passes on the beginning of a control frame that will never be whole.
+void Session::show_held(Leg& from, Gather& out) noexcept {
+  if (!from.held) return;
+  out.add(from.held->bytes());
+  out.flush();
+  from.held.reset();
+}
+
+void Session::relay_control(Leg& from, std::span<const std::uint8_t> piece, bool whole,
+                            Gather& out) noexcept {
+  if (whole && !from.held) {
+    if (!swallows(from, piece)) out.add(piece);
+    return;
+  }
+  if (!from.held) from.held.reset(new (std::nothrow) HeldControl);
+  if (!from.held) return end_for_lack_of_memory();
+  from.held->add(piece);
+  if (!whole) return;
+  if (!swallows(from, from.held->bytes())) out.add(from.held->bytes());
+  out.flush();
+  from.held.reset();
+}
+
+// Takes notice of a whole control frame; true when it doesn't pass on.
+bool Session::swallows(Leg& from, std::span<const std::uint8_t> frame) noexcept {
+  const websocket::FrameHeader& header = from.scanner.header();
+  switch (header.opcode) {
+    case Opcode::kPing: return swallows_ping(from, ControlPayload(header, frame));
+    case Opcode::kPong: return swallows_pong(from, ControlPayload(header, frame));
+    case Opcode::kClose:
+      from.close_code =
+          websocket::close_code(ControlPayload(header, frame).bytes()).value_or(websocket::kNoCode);
+      close_passed(from);
+      return false;
+    default: return false;
+  }
+}
+
+bool Session::swallows_ping(Leg& from, const ControlPayload& payload) noexcept {
+  // A backend's ping is for the client to answer: that is how the backend learns about it.
+  if (from.name() == observe::Leg::kBackend || phase_ != Phase::kOpen) return false;
+  switch (config_->keepalive.client.answer_pings) {
+    case config::AnswerPings::kNever: return false;
+    case config::AnswerPings::kWhileBackendAlive:
+      if (backend_.unresponsive) return false;
+      break;
+    case config::AnswerPings::kAlways: break;
+  }
+  if (!may_inject(from)) {
+    from.owe_pong(payload);
+    return true;
+  }
+  const ControlFrame pong(Opcode::kPong, payload.bytes(), from.mask_key());
+  PongBatch& batch = environment_.pong_batch;
+  if (batch.size + pong.bytes().size() > batch.bytes.size()) from.send(batch);
+  std::copy(pong.bytes().begin(), pong.bytes().end(), batch.bytes.begin() + batch.size);
+  batch.size += pong.bytes().size();
+  ++batch.count;
+  return true;
+}
+
+bool Session::swallows_pong(Leg& from, const ControlPayload& payload) noexcept {
+  const TimePoint now = environment_.clock.now();
+  const keepalive::Pong pong = from.heartbeat.pong(payload.bytes(), now);
+  observe::WorkerCounters& counters = environment_.counters;
+  counters.pongs_received[from.name()][kind_of(pong.result)].add();
+  counters.pongs_missed[from.name()].add(pong.missed);
+  if (pong.result == keepalive::Pong::Result::kForeign) return false;
+  if (from.never_ponged) {
+    from.never_ponged = false;
+    counters.connections_never_ponged.add(-1);
+  }
+  if (pong.result == keepalive::Pong::Result::kLate) return true;
+  from.latency.add(pong.latency);
+  counters.pong_latency[from.name()].observe(pong.latency);
+  const auto rtt = from.transport().round_trip_time();
+  if (rtt) counters.tcp_rtt[from.name()].observe(*rtt);
+  if (from.name() == observe::Leg::kClient) {
+    last_pong_at_ = now;
+    tcp_rtt_ = rtt;
+  }
+  return true;
+}
+
+// Draws the consequences of having written to a leg: whether its peer may be read on, whether it broke.
+void Session::after_write(Leg& to) noexcept {
+  Leg& from = other(to);
+  const std::size_t waiting = to.outlet.waiting();
+  if (waiting >= config_->relay.buffer_limit) from.paused = true;
+  if (waiting <= config_->relay.buffer_limit / 2) from.paused = false;
+  if (to.outlet.state() != Outlet::State::kFailed || phase_ == Phase::kEnding || phase_ == Phase::kOver)
+    return;
+  if (to.outlet.error() == ENOMEM) return end_for_lack_of_memory();
+  if (to.input == Leg::Input::kEnded) return connection_lost(to);
+  // What the peer said before its connection broke is still to be read; the loss shows behind it.
+  to.readable = true;
+  has_more_ = true;
+}
+
+// Whether our frames may enter a leg now (RFC 6455 section 5.4): between two messages, or between two frames
+// once they have waited long.
+bool Session::may_inject(const Leg& to) const noexcept {
+  if (phase_ != Phase::kOpen) return false;
+  const FrameScanner& stream = other(to).scanner;
+  return to.hold_passed ? !stream.data_frame_open() : stream.at_message_boundary();
+}
+
+void Session::inject(Leg& to) noexcept {
+  const bool closes = to.wants_close();
+  to.inject();
+  if (closes) {
+    // Ours was the first Close: the client's answer passes to the backend, and nothing more to the client.
+    other(to).input = Leg::Input::kDiscard;
+    other(to).held.reset();
+    enter(Phase::kClosing);
+  }
+  after_write(to);
+}
+
+}  // namespace wskeep::relay

@@ -1,0 +1,287 @@
+#include "proxy/relay/worker.h"
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <new>
+#include <system_error>
+
+#include "proxy/net/block_signals.h"
+#include "proxy/observe/log.h"
+#include "proxy/relay/report.h"
+
+namespace wskeep::relay {
+namespace {
+
+// One read can bring a 64 KiB message whole; a smaller buffer splits it and costs a quarter more.
+constexpr std::size_t kReadBuffer = 256 * 1024;
+constexpr std::size_t kSlice = 256;  // sessions looked at in one turn: well under a millisecond
+constexpr std::chrono::seconds kShowEnded{60};
+constexpr std::chrono::seconds kTick{1};
+
+net::EventBase make_base() {
+  const net::EventConfig config(event_config_new());
+  if (!config) throw std::bad_alloc();
+  // The coarse clock would send pings up to 4 ms late. One thread uses the base, so it needs no locks.
+  event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NOLOCK);
+  net::EventBase base(event_base_new_with_config(config.get()));
+  if (!base) throw std::runtime_error("libevent has no event loop to give");
+  return base;
+}
+
+// Whether a session ended because a peer was found dead, so that a scrape should get to see it.
+bool died(observe::CloseReason reason) {
+  using observe::CloseReason;
+  switch (reason) {
+    case CloseReason::kClientReset:
+    case CloseReason::kBackendReset:
+    case CloseReason::kKeepaliveTimeout:
+    case CloseReason::kBackendUnresponsive:
+    case CloseReason::kClientWriteStalled:
+    case CloseReason::kBackendWriteStalled: return true;
+    case CloseReason::kClientClose:
+    case CloseReason::kBackendClose:
+    case CloseReason::kClientEof:
+    case CloseReason::kBackendEof:
+    case CloseReason::kProtocolError:
+    case CloseReason::kShutdown:
+    case CloseReason::kInternalError: return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+Worker::Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends)
+    : config_(std::move(config)),
+      backends_(backends),
+      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      base_(make_base()),
+      read_buffer_(std::make_unique<std::uint8_t[]>(kReadBuffer)),
+      pong_batch_(std::make_unique<PongBatch>()),
+      environment_{clock_, random_, counters_, {read_buffer_.get(), kReadBuffer}, *pong_batch_} {
+  if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  const auto on_wake = [](int, short, void* self) { static_cast<Worker*>(self)->read_messages(); };
+  const auto on_turn = [](int, short, void* self) { static_cast<Worker*>(self)->next_turn(); };
+  const auto on_tick = [](int, short, void* self) { static_cast<Worker*>(self)->tick(); };
+  if (!wake_event_.watch(base_.get(), wake_.get(), EV_READ | EV_PERSIST, on_wake, this))
+    throw std::bad_alloc();
+  next_turn_event_.make_timer(base_.get(), on_turn, this);
+  tick_event_.make_timer(base_.get(), on_tick, this);
+  start_tick();
+  counters_.last_turn_ns.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
+  thread_ = std::thread([this] { run(); });
+}
+
+Worker::~Worker() {
+  post(Stop{});
+  thread_.join();
+}
+
+void Worker::run() noexcept {
+  net::block_signals();
+  event_base_dispatch(base_.get());
+}
+
+void Worker::post(Message message) {
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    inbox_.push_back(std::move(message));
+  }
+  eventfd_write(wake_.get(), 1);
+}
+
+void Worker::adopt(net::Accepted client) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  post(std::move(client));
+}
+
+std::future<Worker::Survey> Worker::survey(std::size_t most) {
+  SurveyRequest request{most, {}};
+  std::future<Survey> answer = request.answer.get_future();
+  post(std::move(request));
+  return answer;
+}
+
+std::future<void> Worker::go_away() {
+  GoAway request;
+  std::future<void> empty = request.empty.get_future();
+  post(std::move(request));
+  return empty;
+}
+
+void Worker::cut() {
+  post(Cut{});
+}
+
+void Worker::read_messages() noexcept {
+  eventfd_t count;
+  eventfd_read(wake_.get(), &count);
+  std::vector<Message> messages;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    messages.swap(inbox_);
+  }
+  for (Message& message : messages) {
+    try {
+      std::visit([this](auto& content) { handle(content); }, message);
+    } catch (const std::exception& error) {
+      observe::log::error("worker lacks resources", {{"why", std::string_view(error.what())}});
+    }
+  }
+}
+
+void Worker::handle(net::Accepted& client) {
+  try {
+    connections_.push_back(std::make_unique<Connection>(*this, std::move(client.descriptor), client.peer));
+  } catch (...) {
+    load_.fetch_sub(1, std::memory_order_relaxed);
+    throw;
+  }
+  Connection& newcomer = *connections_.back();
+  newcomer.index = connections_.size() - 1;
+  if (going_away_) newcomer.go_away();
+  newcomer.start();
+}
+
+void Worker::handle(SurveyRequest& request) {
+  WorstConnections worst(request.most);
+  surveys_.push_back({std::move(request), std::move(worst), connections_.size(), 0});
+  for (const Ended& ended : ended_) {
+    surveys_.back().worst.offer(ended.snapshot);
+    ++surveys_.back().seen;
+  }
+  next_turn_event_.run_after({});
+}
+
+void Worker::handle(GoAway& request) {
+  going_away_ = true;
+  empty_ = std::move(request.empty);
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->go_away();
+  tell_if_empty();
+}
+
+void Worker::handle(Cut&) {
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->cut();
+}
+
+void Worker::handle(Stop&) {
+  event_base_loopbreak(base_.get());
+}
+
+void Worker::resume_later(Connection& connection) noexcept {
+  if (connection.resuming) return;
+  connection.resuming = true;
+  resuming_.push_back(&connection);
+  next_turn_event_.run_after({});
+}
+
+void Worker::confirm_later(Connection& connection) noexcept {
+  if (connection.confirming) return;
+  connection.confirming = true;
+  to_confirm_.push_back(&connection);
+}
+
+void Worker::session_ended(const Session& session) noexcept {
+  const TimePoint now = clock_.now();
+  const observe::CloseReason reason = session.reason().value_or(observe::CloseReason::kInternalError);
+  counters_.connections_closed[reason].add();
+  try {
+    report_ended_session(session, now);
+    if (!died(reason)) return;
+    if (ended_.size() >= config_->metrics.max_connections && !ended_.empty()) ended_.pop_front();
+    ended_.push_back({now, snapshot_of(session, now)});
+    ended_.back().snapshot.alive = false;
+  } catch (const std::exception& error) {
+    observe::log::error("end of a session not recorded", {{"why", std::string_view(error.what())}});
+  }
+}
+
+void Worker::retire(Connection& connection) noexcept {
+  if (connection.resuming) std::erase(resuming_, &connection);
+  if (connection.confirming) {
+    std::erase(to_confirm_, &connection);
+    std::erase(confirming_, &connection);
+  }
+  const std::size_t index = connection.index;
+  retired_.push_back(std::move(connections_[index]));
+  if (index + 1 != connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->index = index;
+  }
+  connections_.pop_back();
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  next_turn_event_.run_after({});
+  tell_if_empty();
+}
+
+void Worker::tell_if_empty() noexcept {
+  if (!empty_ || !connections_.empty()) return;
+  empty_->set_value();
+  empty_.reset();
+}
+
+// Runs between two rounds of events: frees the retired, goes on with what a budget has cut, counts on.
+void Worker::next_turn() noexcept {
+  retired_.clear();
+  std::vector<Connection*> resuming;
+  resuming.swap(resuming_);
+  for (Connection* const connection : resuming) connection->resuming = false;
+  for (Connection* const connection : resuming) connection->resume();
+  continue_confirming();
+  continue_survey();
+}
+
+void Worker::continue_confirming() noexcept {
+  for (std::size_t left = kSlice; left != 0 && !confirming_.empty(); --left) {
+    Connection& connection = *confirming_.back();
+    confirming_.pop_back();
+    connection.confirming = false;
+    connection.confirm();
+  }
+  if (!confirming_.empty()) next_turn_event_.run_after({});
+}
+
+void Worker::continue_survey() noexcept {
+  if (surveys_.empty()) return;
+  RunningSurvey& survey = surveys_.front();
+  try {
+    const TimePoint now = clock_.now();
+    // From the end to the front: what is removed meanwhile is replaced by the last, which was looked at.
+    survey.next = std::min(survey.next, connections_.size());
+    for (std::size_t left = kSlice; left != 0 && survey.next != 0; --left) {
+      const Session* const session = connections_[--survey.next]->session();
+      if (session == nullptr || session->phase() == Session::Phase::kEnding) continue;
+      survey.worst.offer(*session, now);
+      ++survey.seen;
+    }
+    if (survey.next == 0) {
+      Survey answer{survey.worst.take(), 0};
+      answer.left_out = survey.seen - std::min<std::uint64_t>(survey.seen, answer.connections.size());
+      survey.request.answer.set_value(std::move(answer));
+      surveys_.pop_front();
+    }
+  } catch (const std::exception&) {
+    surveys_.pop_front();  // its promise breaks, and the one who waits learns it
+  }
+  if (!surveys_.empty()) next_turn_event_.run_after({});
+}
+
+void Worker::start_tick() noexcept {
+  tick_due_ = clock_.now() + kTick;
+  tick_event_.run_after(kTick);
+}
+
+void Worker::tick() noexcept {
+  const TimePoint now = clock_.now();
+  counters_.loop_lag.observe(now - tick_due_);
+  counters_.last_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  while (!ended_.empty() && now - ended_.front().at > kShowEnded) ended_.pop_front();
+  if (confirming_.empty()) confirming_.swap(to_confirm_);
+  next_turn_event_.run_after({});
+  start_tick();
+}
+
+}  // namespace wskeep::relay

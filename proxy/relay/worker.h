@@ -1,0 +1,145 @@
+// Worker is one thread with one event loop and the connections that were given to it.
+//
+// Other threads talk to it by messages only (`adopt`, `survey`, `go_away`, `cut`) and read its counters;
+// everything else belongs to its own thread. Sessions live for days, so whoever accepts gives a newcomer to
+// the worker with the least load. Destruction stops the loop, joins the thread and closes what is left.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+#include "proxy/net/embedded_event.h"
+#include "proxy/net/handles.h"
+#include "proxy/net/random.h"
+#include "proxy/net/socket.h"
+#include "proxy/observe/connection_snapshot.h"
+#include "proxy/observe/counters.h"
+#include "proxy/relay/connection.h"
+#include "proxy/relay/environment.h"
+#include "proxy/relay/snapshot.h"
+
+namespace wskeep::relay {
+
+class Worker {
+ public:
+  // Starts the thread. `backends` must outlive the worker. Throws std::system_error or std::bad_alloc.
+  Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // From any thread.
+  void adopt(net::Accepted client);
+  // The worst of this worker's connections; also says how many it has. Answered in slices between events.
+  using Survey = observe::ConnectionSource::Answer;
+  std::future<Survey> survey(std::size_t most);
+  // Ends everything politely and refuses what still comes; ready when nothing is left.
+  std::future<void> go_away();
+  // Ends everything now.
+  void cut();
+  std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
+  const observe::WorkerCounters& counters() const noexcept { return counters_; }
+
+  // From the worker's own thread: what its connections need.
+  event_base* base() noexcept { return base_.get(); }
+  Environment& environment() noexcept { return environment_; }
+  const std::shared_ptr<const config::Config>& config() const noexcept { return config_; }
+  const std::vector<net::SocketAddress>& backends() const noexcept { return backends_; }
+  void resume_later(Connection& connection) noexcept;
+  void confirm_later(Connection& connection) noexcept;
+  void session_ended(const Session& session) noexcept;
+  void retire(Connection& connection) noexcept;
+
+ private:
+  struct SurveyRequest {
+    std::size_t most;
+    std::promise<Survey> answer;
+  };
+  struct GoAway {
+    std::promise<void> empty;
+  };
+  struct Cut {};
+  struct Stop {};
+  using Message = std::variant<net::Accepted, SurveyRequest, GoAway, Cut, Stop>;
+
+  struct RunningSurvey {
+    SurveyRequest request;
+    WorstConnections worst;
+    std::size_t next;  // connections below this index have still to be looked at
+    std::uint64_t seen = 0;
+  };
+  struct Ended {
+    TimePoint at;
+    observe::ConnectionSnapshot snapshot;
+  };
+  class SteadyClock final : public Clock {
+   public:
+    TimePoint now() noexcept override { return std::chrono::steady_clock::now(); }
+  };
+  class Randomness final : public Random {
+   public:
+    std::uint64_t next() noexcept override { return kernel_.next(); }
+
+   private:
+    net::KernelRandom kernel_;
+  };
+
+  void run() noexcept;
+  void post(Message message);
+  void read_messages() noexcept;
+  void handle(net::Accepted& client);
+  void handle(SurveyRequest& request);
+  void handle(GoAway& request);
+  void handle(Cut&);
+  void handle(Stop&);
+  void next_turn() noexcept;
+  void continue_confirming() noexcept;
+  void continue_survey() noexcept;
+  void tell_if_empty() noexcept;
+  void tick() noexcept;
+  void start_tick() noexcept;
+
+  const std::shared_ptr<const config::Config> config_;
+  const std::vector<net::SocketAddress>& backends_;
+  observe::WorkerCounters counters_;
+  std::atomic<std::size_t> load_{0};
+
+  std::mutex inbox_mutex_;
+  std::vector<Message> inbox_;
+  net::FileDescriptor wake_;  // an eventfd
+
+  net::EventBase base_;
+  SteadyClock clock_;
+  Randomness random_;
+  std::unique_ptr<std::uint8_t[]> read_buffer_;
+  std::unique_ptr<PongBatch> pong_batch_;
+  Environment environment_;
+
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Connection>> retired_;  // freed at the end of the turn
+  std::vector<Connection*> resuming_;
+  std::vector<Connection*> to_confirm_;  // until the next tick
+  std::vector<Connection*> confirming_;  // now, in slices
+  std::deque<RunningSurvey> surveys_;
+  std::deque<Ended> ended_;                  // found dead within the last minute
+  std::optional<std::promise<void>> empty_;  // who wants to know when no connection is left
+  bool going_away_ = false;
+  TimePoint tick_due_{};
+  net::EmbeddedEvent wake_event_;
+  net::EmbeddedEvent next_turn_event_;
+  net::EmbeddedEvent tick_event_;
+
+  std::thread thread_;
+};
+
+}  // namespace wskeep::relay

@@ -1,0 +1,53 @@
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "proxy/net/address.h"
+
+namespace wskeep::net {
+namespace {
+
+SocketAddress v6(const char* text, std::uint16_t port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  EXPECT_EQ(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
+  return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
+}
+
+TEST(SocketAddress, ShowsItselfAsOperatorsWriteIt) {
+  struct Case {
+    SocketAddress address;
+    const char* host;
+    const char* text;
+  };
+  const Case cases[] = {
+      {resolve("192.0.2.1", 80).front(), "192.0.2.1", "192.0.2.1:80"},
+      {v6("2001:db8::1", 8880), "2001:db8::1", "[2001:db8::1]:8880"},
+      {v6("::ffff:192.0.2.7", 1), "192.0.2.7", "192.0.2.7:1"},  // IPv4 on a dual-stack listener
+      {v6("::", 65535), "::", "[::]:65535"},
+  };
+  for (const Case& row : cases) {
+    EXPECT_EQ(row.address.host(), row.host);
+    EXPECT_EQ(row.address.text(), row.text);
+  }
+}
+
+TEST(Resolve, GivesLiteralsBackAndNamesTheirAddresses) {
+  EXPECT_EQ(resolve("127.0.0.1", 3000).front().port(), 3000);
+  EXPECT_EQ(resolve("::1", 3000).front().family(), AF_INET6);
+  EXPECT_FALSE(resolve("localhost", 80).empty());
+}
+
+TEST(Resolve, SaysWhatItCouldNotResolve) {
+  try {
+    (void)resolve("no such host", 80);
+    FAIL() << "resolved";
+  } catch (const std::runtime_error& error) {
+    EXPECT_EQ(std::string(error.what()).substr(0, 17), "no such host:80: ");
+  }
+}
+
+}  // namespace
+}  // namespace wskeep::net

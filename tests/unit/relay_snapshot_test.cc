@@ -1,0 +1,66 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proxy/relay/snapshot.h"
+
+namespace wskeep::relay {
+namespace {
+
+using observe::ConnectionSnapshot;
+using testing::ElementsAre;
+
+ConnectionSnapshot connection(std::uint64_t id, bool alive, bool suspect,
+                              std::optional<std::int64_t> latency) {
+  ConnectionSnapshot snapshot;
+  snapshot.id = id;
+  snapshot.alive = alive;
+  snapshot.suspect = suspect;
+  snapshot.last_pong_latency = latency;
+  return snapshot;
+}
+
+std::vector<std::uint64_t> ids(WorstConnections& worst) {
+  std::vector<std::uint64_t> found;
+  for (const ConnectionSnapshot& snapshot : worst.take()) found.push_back(snapshot.id);
+  return found;
+}
+
+TEST(WorstConnections, OrdersDeadThenSuspectThenSlow) {
+  WorstConnections worst(10);
+  worst.offer(connection(1, true, false, 5));
+  worst.offer(connection(2, true, true, 1));
+  worst.offer(connection(3, false, false, {}));
+  worst.offer(connection(4, true, false, {}));
+  worst.offer(connection(5, true, false, 50));
+  EXPECT_THAT(ids(worst), ElementsAre(3, 2, 5, 1, 4));
+  EXPECT_THAT(ids(worst), ElementsAre()) << "taken";
+}
+
+TEST(WorstConnections, KeepsTheWorstWhateverTheOrder) {
+  for (const bool rising : {true, false}) {
+    WorstConnections worst(3);
+    for (int i = 1; i <= 100; ++i) {
+      const int latency = rising ? i : 101 - i;
+      worst.offer(connection(static_cast<std::uint64_t>(latency), true, false, latency));
+    }
+    EXPECT_THAT(ids(worst), ElementsAre(100, 99, 98));
+  }
+}
+
+TEST(WorstConnections, ShowsNobodyTwice) {
+  WorstConnections worst(3);
+  for (int i = 0; i < 2; ++i) {
+    worst.offer(connection(1, true, false, 1));
+    worst.offer(connection(2, true, false, 2));
+  }
+  EXPECT_EQ(ids(worst).size(), 2U);
+}
+
+TEST(WorstConnections, OfNone) {
+  WorstConnections worst(0);
+  worst.offer(connection(1, false, true, 1));
+  EXPECT_THAT(ids(worst), ElementsAre());
+}
+
+}  // namespace
+}  // namespace wskeep::relay
