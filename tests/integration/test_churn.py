@@ -1,0 +1,123 @@
+"""Many sessions that come and go: descriptors, memory and gauges return to where they were."""
+
+import asyncio
+import resource
+import unittest
+
+import frames
+import raw
+from harness import IntegrationTest, wait_until
+
+SESSIONS = 2000
+ROUNDS = 5
+GROWTH = 4 << 20  # bytes that round five may need beyond round two
+CLOSE = frames.close_payload(1000)
+
+
+async def read_head(reader):
+    return raw.Head((await reader.readuntil(b"\r\n\r\n"))[:-4])
+
+
+async def read_frame(reader):
+    """One frame with a short payload, as (first byte, payload)."""
+    first, second = await reader.readexactly(2)
+    key = await reader.readexactly(4) if second & 0x80 else bytes(4)
+    return first, frames.apply_mask(key, await reader.readexactly(second & 0x7F))
+
+
+async def serve(reader, writer):
+    """Echoes short frames until the client closes or leaves."""
+    try:
+        writer.write(raw.switch(await read_head(reader)))
+        while True:
+            first, payload = await read_frame(reader)
+            writer.write(frames.build(first & 0xF, payload))
+            if first & 0xF == frames.CLOSE:
+                break
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    writer.close()
+
+
+async def session(port, number, everyone_is_open):
+    """One session: echo, wait for all others, then one of the ways to leave."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(raw.upgrade_request(f"/churn/{number}"))
+    head = await read_head(reader)
+    if head.status != 101:
+        raise AssertionError(f"session {number}: {head.line}")
+    writer.write(frames.client(frames.TEXT, b"hello %d" % number))
+    if (await read_frame(reader))[1] != b"hello %d" % number:
+        raise AssertionError(f"session {number}: a wrong echo")
+    await everyone_is_open()
+    how = number % 4
+    if how in (0, 1):  # a closing handshake
+        writer.write(frames.client(frames.CLOSE, CLOSE))
+        if await read_frame(reader) != (0x80 | frames.CLOSE, CLOSE):
+            raise AssertionError(f"session {number}: a wrong Close")
+        await reader.read()
+        writer.close()
+    elif how == 2:  # a FIN
+        writer.close()
+    else:  # a RST
+        writer.transport.abort()
+
+
+class Churn(IntegrationTest):
+    async def rounds(self, after_round):
+        backend = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
+        async with backend:
+            proxy = self.front(backend.sockets[0].getsockname()[1], {
+                "keepalive.client.policy": "off", "keepalive.backend.policy": "off"})
+            for number in range(ROUNDS):
+                await self.one_round(proxy.port)
+                await asyncio.to_thread(after_round, proxy, number)
+
+    async def one_round(self, port):
+        opened, all_open = 0, asyncio.Event()
+
+        async def everyone_is_open():
+            nonlocal opened
+            opened += 1
+            if opened == SESSIONS:
+                all_open.set()
+            await all_open.wait()
+
+        tasks = [asyncio.create_task(session(port, i, everyone_is_open)) for i in range(SESSIONS)]
+        try:
+            await asyncio.wait_for(asyncio.gather(*tasks), raw.DEADLINE)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def test_five_rounds(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = 2 * SESSIONS + 200
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            self.skipTest(f"needs {needed} descriptors, may have {hard}")
+        if soft != resource.RLIM_INFINITY and soft < needed:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        descriptors, resident = [], []
+
+        def after_round(proxy, number):
+            if not proxy.present:
+                return
+            wait_until(lambda: proxy.metrics().value("wskeep_connections_open") == 0, "connections_open is 0")
+            if number == 0:
+                # What a program opens once, it opens in its first round: that is no leak.
+                descriptors.append(proxy.descriptors())
+            wait_until(lambda: proxy.descriptors() <= descriptors[0],
+                       f"descriptors return to {descriptors[0]}, now {proxy.descriptors()}")
+            resident.append(proxy.resident())
+            metrics = proxy.metrics()
+            self.assertEqual(metrics.value("wskeep_connections_opened_total"), SESSIONS * (number + 1))
+            self.assertEqual(metrics.value("wskeep_connections_closed_total"), SESSIONS * (number + 1))
+
+        asyncio.run(self.rounds(after_round))
+        if resident:
+            self.assertLess(descriptors[0], 64, "descriptors with no session open")
+            self.assertLess(resident[-1] - resident[1], GROWTH, f"VmRSS after each round: {resident}")
+
+
+if __name__ == "__main__":
+    unittest.main()
