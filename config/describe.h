@@ -149,7 +149,7 @@ void describe(Visitor& v, Metrics& metrics) {
 template <class Visitor>
 void describe(Visitor& v, Admin& admin) {
   v.option("address", admin.address, WordOr<Address>{"off", kListen},
-           "where metrics, health checks and the status page are served");
+           "where metrics and health checks are served");
 }
 
 template <class Visitor>

@@ -28,7 +28,7 @@ class Random {
 
 // Answers to the pings of one read, to leave in one write. Empty between calls.
 struct PongBatch {
-  std::array<std::uint8_t, 16 * 1024> bytes;
+  std::array<std::uint8_t, 16'384> bytes;
   std::size_t size = 0;
   std::uint32_t count = 0;
 };
