@@ -56,12 +56,14 @@ class Heartbeat {
   // Pings that left pong_timeout ago or earlier without their pong, counted once each.
   std::uint32_t take_missed(TimePoint now) noexcept { return ledger_.give_up(now, settings_->pong_timeout); }
 
-  // Takes kSilent back: nobody read what the peer may have sent, so its timeout starts again.
-  void restart_timeout(TimePoint now) noexcept {
+  // Takes kSilent back, for now: the peer is judged again after `patience`, unless it is heard before.
+  void wait_on(TimePoint now, nanoseconds patience) noexcept {
     silent_ = false;
     waiting_ = true;
-    waiting_since_ = now;
+    waiting_since_ = now + patience - settings_->pong_timeout;
   }
+  // The same for a whole timeout.
+  void restart_timeout(TimePoint now) noexcept { wait_on(now, settings_->pong_timeout); }
 
   // The peer can send nothing more (its stream has ended): no pings, no judgement.
   void stop() noexcept {
@@ -69,6 +71,7 @@ class Heartbeat {
     waiting_ = false;
   }
 
+  nanoseconds pong_timeout() const noexcept { return settings_->pong_timeout; }
   bool answered() const noexcept { return answered_; }  // has answered a ping of ours, ever
   bool silent() const noexcept { return silent_; }      // judged silent and not heard since
   // A ping has been unanswered for longer than half of the timeout.

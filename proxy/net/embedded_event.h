@@ -30,9 +30,10 @@ class EmbeddedEvent {
     remove();
     assigned_ = evtimer_assign(&event_, base, callback, argument) == 0;
   }
-  // Runs the timer once, `after` from now; below zero is zero. A running timer is moved.
+  // Runs the timer once, `after` from now or a little earlier, for libevent counts from when its loop last
+  // looked at the clock; below zero is zero. A running timer is moved.
   void run_after(std::chrono::nanoseconds after) noexcept {
-    const auto us = after.count() < 0 ? 0 : (after.count() + 999) / 1000;  // never early
+    const auto us = after.count() < 0 ? 0 : (after.count() + 999) / 1000;
     const timeval time{.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
     (void)event_add(&event_, &time);
   }

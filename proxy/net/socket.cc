@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "proxy/net/tcp_info.h"
+
 namespace wskeep::net {
 namespace {
 
@@ -111,12 +113,11 @@ void SocketTransport::shutdown_write() noexcept {
 }
 
 std::optional<std::chrono::nanoseconds> SocketTransport::round_trip_time() noexcept {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (getsockopt(descriptor_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt == 0) {
-    return std::nullopt;
-  }
-  return std::chrono::microseconds(info.tcpi_rtt);
+  return tcp_round_trip_time(descriptor_.get());
+}
+
+std::optional<SendProgress> SocketTransport::send_progress() noexcept {
+  return tcp_send_progress(descriptor_.get());
 }
 
 }  // namespace wskeep::net

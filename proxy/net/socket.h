@@ -61,6 +61,7 @@ class SocketTransport final : public Transport {
   [[nodiscard]] IoResult write(std::span<const iovec> pieces) noexcept override;
   void shutdown_write() noexcept override;
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override;
+  std::optional<SendProgress> send_progress() noexcept override;
 
  private:
   FileDescriptor descriptor_;

@@ -27,6 +27,14 @@ struct IoResult {
   int error = 0;
 };
 
+// How far what was written has got, by the peer's TCP.
+struct SendProgress {
+  std::uint64_t acknowledged = 0;               // bytes, ever
+  std::size_t unacknowledged = 0;               // bytes that the kernel still keeps, sent or not
+  bool in_flight = false;                       // some of these were sent: their acknowledgement is to come
+  std::chrono::milliseconds since_last_ack{0};  // since the peer's TCP acknowledged anything, if only again
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -39,6 +47,8 @@ class Transport {
   virtual void shutdown_write() noexcept = 0;
   // The kernel's smoothed round trip time, where there is one.
   virtual std::optional<std::chrono::nanoseconds> round_trip_time() noexcept = 0;
+  // Nothing where there is no TCP to ask. Two system calls: for when a timeout is due.
+  virtual std::optional<SendProgress> send_progress() noexcept = 0;
 };
 
 }  // namespace wskeep::net

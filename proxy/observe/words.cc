@@ -19,6 +19,8 @@ constexpr std::array<CloseReasonWord, kCloseReasons> kCloseReasonWords = {{
     {"client_reset", Initiator::kClient},
     {"backend_reset", Initiator::kBackend},
     {"keepalive_timeout", Initiator::kWskeep},
+    {"network_dead", Initiator::kWskeep},
+    {"app_stalled", Initiator::kWskeep},
     {"backend_unresponsive", Initiator::kWskeep},
     {"client_write_stalled", Initiator::kWskeep},
     {"backend_write_stalled", Initiator::kWskeep},

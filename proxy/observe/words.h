@@ -38,7 +38,9 @@ enum class CloseReason : std::uint8_t {
   kBackendEof,
   kClientReset,  // the client's TCP connection broke
   kBackendReset,
-  kKeepaliveTimeout,     // the client stayed silent after our ping
+  kKeepaliveTimeout,     // the client stayed silent after our ping, and nobody knows why
+  kNetworkDead,          // it did, and its TCP acknowledges nothing any more
+  kAppStalled,           // it did, though its TCP has taken all, or is there and takes no more
   kBackendUnresponsive,  // the backend did
   kClientWriteStalled,   // the client took no byte for write_stall_timeout
   kBackendWriteStalled,
@@ -46,7 +48,7 @@ enum class CloseReason : std::uint8_t {
   kShutdown,       // wskeep is stopping
   kInternalError,  // out of memory or the like
 };
-inline constexpr std::size_t kCloseReasons = 13;
+inline constexpr std::size_t kCloseReasons = 15;
 
 // How a handshake ended.
 enum class HandshakeResult : std::uint8_t {

@@ -115,7 +115,10 @@ void Leg::flush() noexcept {
 }
 
 void Leg::note_progress() noexcept {
-  if (outlet.state() == Outlet::State::kFailed) return;
+  if (outlet.state() == Outlet::State::kFailed) {
+    unsent_pongs_ = 0;  // nobody will take them, and the leg must be read to see its end
+    return;
+  }
   if (unsent_pongs_ != 0 && outlet.passed() >= unsent_pong_end_) unsent_pongs_ = 0;
   if (ping_ != PingState::kUnsent || outlet.passed() < ping_end_) return;
   ping_ = PingState::kNone;

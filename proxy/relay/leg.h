@@ -48,6 +48,13 @@ struct LatencySummary {
   void add(keepalive::nanoseconds latency) noexcept;
 };
 
+// What the kernel's TCP said when a peer's time was up, to be compared with what it says a moment later.
+struct SilenceLook {
+  std::uint64_t acknowledged;
+  TimePoint first;
+  TimePoint last;
+};
+
 class Leg {
  public:
   // What becomes of the bytes that the peer sends.
@@ -98,11 +105,13 @@ class Leg {
   std::uint64_t bytes_received = 0;
   std::uint64_t frames_received = 0;
   Input input = Input::kFrames;
-  bool unconfirmed =
-      false;             // the last read came back short: an error may have come in behind it, unannounced
-  bool readable = true;  // the socket may have bytes: no read has come back short since the last event
-  bool hung_up = true;   // the peer's end may be in: read on until it shows, or nothing is left
-  bool paused = false;   // not read, because the other leg has buffer_limit waiting
+  std::unique_ptr<SilenceLook> look;  // while we wonder why the peer is silent
+  std::uint64_t drain_end = 0;        // what stands before it may still leave when the closing time is up
+  // The last read came back short; an error may have come in behind it, unannounced.
+  bool unconfirmed = false;
+  bool readable = true;       // the socket may have bytes: no read has come back short since the last event
+  bool hung_up = true;        // the peer's end may be in: read on until it shows, or nothing is left
+  bool paused = false;        // not read, because the other leg has buffer_limit waiting
   bool hold_passed = false;   // what waits has done so for inject_hold: a frame boundary will do
   bool never_ponged = false;  // counted in connections_never_ponged
   bool unresponsive = false;  // counted in backend_unresponsive

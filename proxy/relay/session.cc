@@ -178,11 +178,12 @@ Session::Goodbye Session::goodbye_for_loss_of(const Leg& lost) const noexcept {
   return {relay.on_backend_lost, lost.heartbeat.silent() ? "backend unresponsive" : "backend lost"};
 }
 
-// One leg is gone; `to_lost` is a last word to it, best effort.
-void Session::end_for_loss_of(const Leg& lost, CloseReason reason, const Goodbye& to_lost) noexcept {
+// One leg is gone; `to_lost` is a last word to it, best effort: what it has not taken so far it never will.
+void Session::end_for_loss_of(Leg& lost, CloseReason reason, const Goodbye& to_lost) noexcept {
   const bool client = lost.name() == observe::Leg::kClient;
   const Goodbye to_other = goodbye_for_loss_of(lost);
   end(reason, client ? to_lost : to_other, client ? to_other : to_lost);
+  if (lost.outlet.waiting() != 0) lost.outlet.abandon();
 }
 
 void Session::end_for_lack_of_memory() noexcept {
@@ -223,19 +224,23 @@ void Session::stop_relaying() noexcept {
   enter(Phase::kEnding);
 }
 
-// A Close may stand behind much that a slow peer has yet to take. While it takes some, it may have the time.
-bool Session::still_draining(TimePoint now) const noexcept {
-  const auto drains = [&](const Leg& leg) {
-    return leg.outlet.waiting() != 0 && now - leg.outlet.stalled_since() < config_->relay.close_timeout;
-  };
-  return drains(client_) || drains(backend_);
+// A Close, or the end, may stand behind much that a slow peer has yet to take. It may have its time, within
+// write_stall_timeout, but only for what waited when the time was up: a stream that goes on prolongs nothing.
+bool Session::still_draining() noexcept {
+  bool drains = false;
+  for (Leg* const leg : {&client_, &backend_}) {
+    if (!overtime_) leg->drain_end = leg->outlet.end();
+    if (leg->outlet.waiting() != 0 && leg->outlet.passed() < leg->drain_end) drains = true;
+  }
+  overtime_ = true;
+  return drains;
 }
 
 void Session::end_phase() noexcept {
-  const TimePoint now = environment_.clock.now();
-  if (still_draining(now) || (phase_ == Phase::kHalfClosed && traffic_)) {
+  const bool goes_on = phase_ == Phase::kHalfClosed && traffic_;
+  if (goes_on || (phase_ != Phase::kBroken && still_draining())) {
     traffic_ = false;
-    phase_deadline_ = now + config_->relay.close_timeout;
+    phase_deadline_ = environment_.clock.now() + config_->relay.close_timeout;
     return;
   }
   switch (phase_) {

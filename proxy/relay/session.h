@@ -90,9 +90,8 @@ class Session {
   const Leg& client() const noexcept { return client_; }
   const Leg& backend() const noexcept { return backend_; }
   TimePoint started_at() const noexcept { return started_at_; }
-  TimePoint last_pong_at() const noexcept {
-    return last_pong_at_;
-  }  // of the client, when its latency.count > 0
+  // Of the client, when its latency.count > 0.
+  TimePoint last_pong_at() const noexcept { return last_pong_at_; }
   std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept { return tcp_rtt_; }  // of the client leg
 
  private:
@@ -118,6 +117,10 @@ class Session {
   void beat(Leg& leg) noexcept;
   void send_ping(Leg& leg) noexcept;
   void judge_silence(Leg& leg) noexcept;
+  enum class Silence : std::uint8_t { kSlow, kUndecided, kUnexplained, kNetworkDead, kAppStalled };
+  Silence explain_silence(Leg& leg, TimePoint now) noexcept;
+  void note_unresponsive(Leg& leg) noexcept;
+  void end_silent(Leg& leg, Silence silence) noexcept;
   void note_heard(Leg& leg) noexcept;
   void note_missed(Leg& leg, TimePoint now) noexcept;
   TimePoint leg_deadline(const Leg& leg) const noexcept;
@@ -137,11 +140,11 @@ class Session {
   void end_phase() noexcept;
   void end(observe::CloseReason reason, const Goodbye& to_client, const Goodbye& to_backend) noexcept;
   void end_for_lack_of_memory() noexcept;
-  void end_for_loss_of(const Leg& lost, observe::CloseReason reason, const Goodbye& to_lost) noexcept;
+  void end_for_loss_of(Leg& lost, observe::CloseReason reason, const Goodbye& to_lost) noexcept;
   Goodbye goodbye_for_loss_of(const Leg& lost) const noexcept;
   void say(const Goodbye& goodbye, Leg& to) noexcept;
   void stop_relaying() noexcept;
-  bool still_draining(TimePoint now) const noexcept;
+  bool still_draining() noexcept;
   void finish_if_done() noexcept;
 
   Environment& environment_;
@@ -156,7 +159,8 @@ class Session {
   std::optional<observe::CloseReason> reason_;
   Phase phase_ = Phase::kOpen;
   bool has_more_ = false;
-  bool traffic_ = false;  // bytes came since the half-closed phase began or was prolonged
+  bool overtime_ = false;  // the closing time was up once: what waited then may still leave
+  bool traffic_ = false;   // bytes came since the half-closed phase began or was prolonged
 };
 
 }  // namespace wskeep::relay

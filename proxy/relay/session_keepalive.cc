@@ -1,5 +1,6 @@
 // A session's heartbeats: what a leg's deadline asks for, and what silence means.
 #include <algorithm>
+#include <new>
 
 #include "proxy/relay/session.h"
 
@@ -7,6 +8,13 @@ namespace wskeep::relay {
 
 using keepalive::Heartbeat;
 using observe::CloseReason;
+
+namespace {
+
+// Between two looks at a peer whose TCP takes no more.
+constexpr std::chrono::milliseconds kNextLook{1'000};
+
+}  // namespace
 
 TimePoint Session::leg_deadline(const Leg& leg) const noexcept {
   TimePoint deadline = leg.heartbeat.deadline();
@@ -37,25 +45,61 @@ void Session::send_ping(Leg& leg) noexcept {
 }
 
 void Session::judge_silence(Leg& leg) noexcept {
+  const TimePoint now = environment_.clock.now();
   // A peer that we refuse to read can't prove anything.
-  if (!may_read(leg)) return leg.heartbeat.restart_timeout(environment_.clock.now());
+  if (!may_read(leg)) return leg.heartbeat.restart_timeout(now);
   // Sockets are read before timeouts are judged: a loop that was busy must not blame the peer.
   leg.readable = true;
   read_from(leg);
   if (phase_ != Phase::kOpen || !leg.heartbeat.silent()) return;
-  const bool client = leg.name() == observe::Leg::kClient;
-  if (!client && leg.heartbeat.answered() && !leg.unresponsive) {
-    leg.unresponsive = true;
-    environment_.counters.backend_unresponsive.add(1);
+  const Silence silence = explain_silence(leg, now);
+  switch (silence) {
+    case Silence::kSlow: leg.look.reset(); return leg.heartbeat.restart_timeout(now);
+    case Silence::kUndecided: return leg.heartbeat.wait_on(now, kNextLook);
+    case Silence::kUnexplained:
+    case Silence::kNetworkDead:
+    case Silence::kAppStalled: break;
   }
-  if (!leg.heartbeat.may_end()) return;
+  leg.look.reset();
+  note_unresponsive(leg);
+  if (leg.heartbeat.may_end()) end_silent(leg, silence);
+}
+
+// Slow is not dead: our ping may stand behind much that the peer is still taking.
+Session::Silence Session::explain_silence(Leg& leg, TimePoint now) noexcept {
+  const std::optional<net::SendProgress> progress = leg.transport().send_progress();
+  if (!progress) return Silence::kUnexplained;
+  if (progress->unacknowledged == 0 && leg.outlet.waiting() == 0) return Silence::kAppStalled;
+  if (progress->in_flight) {
+    const bool acknowledges = progress->since_last_ack < leg.heartbeat.pong_timeout() / 2;
+    return acknowledges ? Silence::kSlow : Silence::kNetworkDead;
+  }
+  // Its TCP is there and takes no more, so the application doesn't read. It may begin again, as anybody may
+  // who stalls; what it has taken since the last look shows that it does.
+  if (!leg.look || now - leg.look->last > 2 * kNextLook) {
+    leg.look.reset(new (std::nothrow) SilenceLook{progress->acknowledged, now, now});
+    return leg.look ? Silence::kUndecided : Silence::kUnexplained;
+  }
+  leg.look->last = now;
+  if (progress->acknowledged != leg.look->acknowledged) return Silence::kSlow;
+  return now - leg.look->first < config_->relay.write_stall_timeout ? Silence::kUndecided
+                                                                    : Silence::kAppStalled;
+}
+
+void Session::note_unresponsive(Leg& leg) noexcept {
+  if (leg.name() == observe::Leg::kClient || !leg.heartbeat.answered() || leg.unresponsive) return;
+  leg.unresponsive = true;
+  environment_.counters.backend_unresponsive.add(1);
+}
+
+void Session::end_silent(Leg& leg, Silence silence) noexcept {
   note_missed(leg, environment_.clock.now());
-  if (client) {
-    end_for_loss_of(leg, CloseReason::kKeepaliveTimeout,
-                    {websocket::kInternalError, "keepalive ping timeout"});
-  } else {
-    end_for_loss_of(leg, CloseReason::kBackendUnresponsive, {});
-  }
+  if (leg.name() == observe::Leg::kBackend)
+    return end_for_loss_of(leg, CloseReason::kBackendUnresponsive, {});
+  const CloseReason reason = silence == Silence::kNetworkDead  ? CloseReason::kNetworkDead
+                             : silence == Silence::kAppStalled ? CloseReason::kAppStalled
+                                                               : CloseReason::kKeepaliveTimeout;
+  end_for_loss_of(leg, reason, {websocket::kInternalError, "keepalive ping timeout"});
 }
 
 void Session::note_heard(Leg& leg) noexcept {

@@ -88,7 +88,10 @@ void Session::read_from(Leg& from) noexcept {
         from.hung_up = false;
         if (from.outlet.state() == Outlet::State::kFailed) connection_lost(from);
         return;
-      case IoResult::Status::kEnd: return stream_ended(from);
+      case IoResult::Status::kEnd:
+        // A failed write has told of a reset, and has used up the error that this read would have shown.
+        if (from.outlet.state() == Outlet::State::kFailed) return connection_lost(from);
+        return stream_ended(from);
       case IoResult::Status::kFailed: return connection_lost(from);
     }
   }

@@ -38,6 +38,8 @@ bool died(observe::CloseReason reason) {
     case CloseReason::kClientReset:
     case CloseReason::kBackendReset:
     case CloseReason::kKeepaliveTimeout:
+    case CloseReason::kNetworkDead:
+    case CloseReason::kAppStalled:
     case CloseReason::kBackendUnresponsive:
     case CloseReason::kClientWriteStalled:
     case CloseReason::kBackendWriteStalled: return true;
@@ -95,7 +97,12 @@ void Worker::post(Message message) {
 
 void Worker::adopt(net::Accepted client) {
   load_.fetch_add(1, std::memory_order_relaxed);
-  post(std::move(client));
+  try {
+    post(std::move(client));
+  } catch (...) {
+    load_.fetch_sub(1, std::memory_order_relaxed);
+    throw;
+  }
 }
 
 std::future<Worker::Survey> Worker::survey(std::size_t most) {

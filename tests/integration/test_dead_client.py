@@ -7,7 +7,7 @@ import unittest
 import frames
 from harness import DEADLINE, IntegrationTest
 
-DEAD = ("app_stalled", "keepalive_timeout")
+DEAD = ("app_stalled",)  # its kernel has acknowledged all, its process says nothing
 INTERVAL, TIMEOUT = 0.5, 1.0
 SETTINGS = {"keepalive.client.ping_interval": "500ms", "keepalive.client.pong_timeout": "1s",
             "keepalive.client.jitter": "0%"}

@@ -15,7 +15,7 @@ OPCODES = ("continuation", "text", "binary", "close", "ping", "pong")
 REASONS = {
     "client": ("client_close", "client_eof", "client_reset"),
     "backend": ("backend_close", "backend_eof", "backend_reset"),
-    "wskeep": ("keepalive_timeout", "backend_unresponsive", "client_write_stalled", "backend_write_stalled",
+    "wskeep": ("keepalive_timeout", "network_dead", "app_stalled", "backend_unresponsive", "client_write_stalled", "backend_write_stalled",
                "protocol_error", "shutdown", "internal_error"),
 }
 RESULTS = ("accepted", "bad_request", "request_timeout", "unsupported_version", "head_too_large", "not_upgrade",

@@ -81,19 +81,8 @@ class Pings(IntegrationTest):
             stream.send(frames.client(frames.TEXT, b"echo %d" % i))
             self.assertEqual(stream.frame_of(frames.TEXT).payload, b"echo %d" % i)
 
-    def test_flood_that_reads_nothing(self):
-        """100,000 pings from a client that reads none of the answers.
-
-        While it doesn't read: wskeep's memory stays within 4 MiB of what it was, and another session's messages
-        come back. When it reads at last: the pongs come in the order of the pings, none twice, whole frames only,
-        the last ping is answered, and the session still carries messages.
-        """
-        # Not `ws`, which ends a client with 60 pongs unsent (maxPendingAutoPongs): the control would have no end.
-        server, proxy, client = self.setting(kind="websockets", receive_buffer=4096)
-        bystander = self.raw_session(proxy.port)
-        self.echo(bystander, 20)
-        self.echo(client, 1)
-        resident = proxy.resident() if proxy.present else 0
+    def flood_until_stuck(self, client, bystander):
+        """Sends FLOOD pings from a thread until they get through no more, or are through; the thread goes on."""
         sent = [0]
 
         def flood():
@@ -113,6 +102,32 @@ class Pings(IntegrationTest):
             return sent[0] == FLOOD or (sent[0] == before and sent[0] > 0)
 
         wait_until(stuck_or_done, "the flood stops getting through, or is through")
+        return flooder
+
+    def test_flood_that_ends_in_a_reset(self):
+        """A client that is no longer read, for it reads no pongs, is still seen to leave."""
+        self.needs_wskeep()
+        server, proxy, client = self.setting(kind="websockets", receive_buffer=4096)
+        bystander = self.raw_session(proxy.port)
+        self.echo(bystander, 1)
+        self.flood_until_stuck(client, bystander)
+        client.abort()
+        self.assertEqual(proxy.ended()["reason"], "client_reset")
+
+    def test_flood_that_reads_nothing(self):
+        """100,000 pings from a client that reads none of the answers.
+
+        While it doesn't read: wskeep's memory stays within 4 MiB of what it was, and another session's messages
+        come back. When it reads at last: the pongs come in the order of the pings, none twice, whole frames only,
+        the last ping is answered, and the session still carries messages.
+        """
+        # Not `ws`, which ends a client with 60 pongs unsent (maxPendingAutoPongs): the control would have no end.
+        server, proxy, client = self.setting(kind="websockets", receive_buffer=4096)
+        bystander = self.raw_session(proxy.port)
+        self.echo(bystander, 20)
+        self.echo(client, 1)
+        resident = proxy.resident() if proxy.present else 0
+        flooder = self.flood_until_stuck(client, bystander)
         self.echo(bystander, 100)
         if proxy.present:
             self.assertLess(proxy.resident() - resident, 4 * MIB)

@@ -33,6 +33,7 @@ struct Wire {
   bool shut = false;
 
   std::optional<std::chrono::nanoseconds> round_trip_time;
+  std::optional<net::SendProgress> send_progress;  // what the kernel's TCP would say
   int reads = 0;
   int writes = 0;
 
@@ -83,6 +84,8 @@ class FakeTransport final : public net::Transport {
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override {
     return wire_.round_trip_time;
   }
+
+  std::optional<net::SendProgress> send_progress() noexcept override { return wire_.send_progress; }
 
  private:
   Wire& wire_;

@@ -105,6 +105,35 @@ TEST_F(End, ATimeoutLeavesASlowReaderItsTime) {
   EXPECT_EQ(show(client.received), "text(<100>) close(1000)");
 }
 
+TEST_F(End, ATimeoutLeavesAReaderThatPausesItsTime) {
+  open();
+  client.window = 10;
+  from_backend(join(server_frame(Opcode::kText, std::string(100, 'x')), close_of_backend(1000)));
+  end_backend();
+  pass(50s);
+  client.window = test::kNoLimit;
+  client_takes(0);
+  EXPECT_EQ(show(client.received), "text(<100>) close(1000)");
+  EXPECT_TRUE(client.shut);
+}
+
+// A peer that reads more slowly than the other one sends must not keep a session for ever.
+TEST_F(End, AStreamThatGoesOnProlongsNothing) {
+  const Bytes illegal = client_frame(static_cast<Opcode>(3), "x");
+  for (const Bytes& first : {close_of_client(1000), illegal}) {
+    client = backend = Wire();
+    open();
+    client.window = 0;
+    from_client(first);
+    for (int second = 0; second < 20; ++second) {
+      from_backend(server_frame(Opcode::kText, std::string(100, 'x')));
+      pass(1s);
+      client_takes(50);
+    }
+    EXPECT_GE(session->phase(), Phase::kEnding);
+  }
+}
+
 TEST_F(End, AnEndWithoutACloseIsAnEnd) {
   open();
   end_client();

@@ -158,6 +158,15 @@ TEST_F(Answer, AFloodCannotGrowAQueue) {
   EXPECT_EQ(answered(), 100'002U);
 }
 
+TEST_F(Answer, AFloodThatEndsInAResetEndsTheSession) {
+  open();
+  client.window = 0;
+  from_client(pings(100));
+  reset_client();
+  EXPECT_EQ(session->reason(), CloseReason::kClientReset);
+  EXPECT_TRUE(backend.shut);
+}
+
 TEST_F(Answer, SixteenUntakenPongsAreNoFlood) {
   open();
   client.window = 0;
