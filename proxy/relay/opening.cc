@@ -135,10 +135,17 @@ void Opening::time_out() {
       return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
                   "backend did not answer in time");
     case Step::kPassingRefusal:
-    case Step::kLingering: step_ = Step::kOver; return;
+    case Step::kLingering: return give_time_or_end();
     case Step::kOpened:
     case Step::kOver: return;
   }
+}
+
+// A client that reads slowly may have its time for what is on its way, as in a session.
+void Opening::give_time_or_end() noexcept {
+  const auto stalled = environment_.clock.now() - to_client_.stalled_since();
+  if (to_client_.waiting() != 0 && stalled < config_->relay.write_stall_timeout) return wait(kLingerTime);
+  step_ = Step::kOver;
 }
 
 void Opening::go_away() noexcept {

@@ -95,6 +95,7 @@ class Opening {
   void on_client_ready(Session::Readiness ready);
   void on_backend_ready(Session::Readiness ready);
   void time_out();
+  void give_time_or_end() noexcept;
   void read_request();
   void judge_request(Bytes rest);
   void connect_next(int last_error);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
 #include "proxy/observe/log.h"
 
 namespace wskeep::relay {
@@ -51,7 +53,7 @@ void report_ended_session(const Session& session, TimePoint now) {
                               {"latency_max", seconds(latency.most)}});
 }
 
-void report_failed_handshake(const Opening& opening) {
+void report_failed_handshake(const Opening& opening) noexcept try {
   const Opening::Outcome& outcome = *opening.outcome();
   const auto level =
       outcome.result == observe::HandshakeResult::kClientGone ? log::LogLevel::kDebug : log::LogLevel::kInfo;
@@ -62,6 +64,7 @@ void report_failed_handshake(const Opening& opening) {
                                                     {"status", outcome.status},
                                                     {"reason", outcome.reason}};
   log::write(level, "handshake failed", fields);
+} catch (const std::exception&) {
 }
 
 }  // namespace wskeep::relay

@@ -10,8 +10,8 @@ namespace wskeep::relay {
 void report_ended_session(const Session& session, TimePoint now);
 
 // A handshake whose outcome is known. A client that left without a word is worth a debug line only: that is
-// how load balancers probe a port.
-void report_failed_handshake(const Opening& opening);
+// how load balancers probe a port. Without memory the line is lost.
+void report_failed_handshake(const Opening& opening) noexcept;
 
 // The id as it is shown everywhere: 16 hex digits.
 std::string id_text(std::uint64_t id);

@@ -1,6 +1,7 @@
 #include "proxy/relay/server.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -41,6 +42,10 @@ void log_libevent(int severity, const char* text) {
   log::write(level, "libevent", {&field, 1});
 }
 
+extern "C" void exit_at_once(int signal) {
+  _exit(128 + signal);
+}
+
 // What the kernel says when there are no resources for one more connection; all else is about one client.
 bool out_of_resources(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -60,6 +65,7 @@ Server::Server(std::shared_ptr<const config::Config> config)
   for (std::uint32_t i = worker_count(*config_); i != 0; --i) {
     workers_.push_back(std::make_unique<Worker>(config_, backends_));
   }
+  watch_signals();  // before anybody can know that we listen
   const auto resume = [](int, short, void* self) { static_cast<Server*>(self)->resume_accepting(); };
   resume_event_.make_timer(base_.get(), resume, this);
   for (const config::Listener& listener : config_->listeners) listen(listener);
@@ -73,11 +79,15 @@ Server::Server(std::shared_ptr<const config::Config> config)
 Server::~Server() = default;
 
 void Server::listen(const config::Listener& settings) {
-  const std::vector<net::SocketAddress> addresses =
-      net::resolve(settings.address.host, settings.address.port);
+  for (const net::SocketAddress& address : net::resolve(settings.address.host, settings.address.port)) {
+    listen(address);
+  }
+}
+
+void Server::listen(const net::SocketAddress& address) {
   auto listener = std::make_unique<Listener>();
   listener->server = this;
-  listener->descriptor = net::listen_on(addresses.front());
+  listener->descriptor = net::listen_on(address);
   const auto on_ready = [](int, short, void* self) {
     auto* const ready = static_cast<Listener*>(self);
     ready->server->accept_from(*ready);
@@ -106,7 +116,7 @@ void Server::start_admin() {
   log::info("admin listening", {{"address", address}});
 }
 
-int Server::run() {
+void Server::watch_signals() {
   const auto stop = [](int signal, short, void* self) {
     log::info("stopping", {{"signal", signal}});
     event_base_loopbreak(static_cast<Server*>(self)->base_.get());
@@ -120,10 +130,15 @@ int Server::run() {
       !hangup_event_.watch(base_.get(), SIGHUP, kSignal, hangup, this)) {
     throw std::runtime_error("signals can't be watched");
   }
+}
+
+int Server::run() {
   event_base_dispatch(base_.get());
-  // From here on a signal does what the kernel does with it.
   terminate_event_.remove();
   interrupt_event_.remove();
+  // Not the default action, which the kernel withholds from process 1 of a container.
+  (void)std::signal(SIGTERM, exit_at_once);
+  (void)std::signal(SIGINT, exit_at_once);
   end_sessions();
   return 0;
 }

@@ -30,7 +30,7 @@ class Server final : private observe::ConnectionSource {
   Server& operator=(const Server&) = delete;
 
   // Serves until SIGTERM or SIGINT, then ends all sessions politely. A second signal ends the process at
-  // once, as the kernel does it. Returns the exit code.
+  // once, with 143 or 130. Returns the exit code.
   int run();
 
  private:
@@ -40,7 +40,9 @@ class Server final : private observe::ConnectionSource {
     net::EmbeddedEvent event;
   };
 
+  void watch_signals();
   void listen(const config::Listener& settings);
+  void listen(const net::SocketAddress& address);
   void start_admin();
   void accept_from(Listener& listener) noexcept;
   void pause_accepting(int error) noexcept;

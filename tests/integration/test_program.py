@@ -110,7 +110,7 @@ class Signals(IntegrationTest):
         program.signal(signal.SIGTERM)
         self.assertEqual(client.frame().code, 1001)
         program.signal(signal.SIGTERM)
-        self.assertEqual(program.wait_exit(), -signal.SIGTERM)
+        self.assertEqual(program.wait_exit(), 128 + signal.SIGTERM)
 
     def test_hangup_ends_nothing(self):
         client, proxy, backend = self.session()
