@@ -110,7 +110,9 @@ class Pings(IntegrationTest):
         server, proxy, client = self.setting(kind="websockets", receive_buffer=4096)
         bystander = self.raw_session(proxy.port)
         self.echo(bystander, 1)
-        self.flood_until_stuck(client, bystander)
+        flooder = self.flood_until_stuck(client, bystander)
+        client.finish()  # wakes the thread, whose send would keep the socket open; the FIN stays behind its pings
+        flooder.join()
         client.abort()
         self.assertEqual(proxy.ended()["reason"], "client_reset")
 
