@@ -61,32 +61,28 @@ void Connection::start() noexcept {
   settle();
 }
 
-void Connection::on_ready(observe::Leg leg, short what) noexcept {
+// An opening and a session are driven by the same calls.
+template <class Call>
+void Connection::drive(Call call) noexcept {
   if (session_) {
-    session_->on_ready(leg, readiness(what));
+    call(*session_);
   } else {
-    opening_->on_ready(leg, readiness(what));
+    call(*opening_);
   }
   settle();
+}
+
+void Connection::on_ready(observe::Leg leg, short what) noexcept {
+  drive([&](auto& stage) { stage.on_ready(leg, readiness(what)); });
 }
 
 void Connection::on_timer() noexcept {
   scheduled_ = TimePoint::max();
-  if (session_) {
-    session_->on_deadline();
-  } else {
-    opening_->on_deadline();
-  }
-  settle();
+  drive([](auto& stage) { stage.on_deadline(); });
 }
 
 void Connection::resume() noexcept {
-  if (session_) {
-    session_->resume();
-  } else {
-    opening_->resume();
-  }
-  settle();
+  drive([](auto& stage) { stage.resume(); });
 }
 
 void Connection::confirm() noexcept {
@@ -96,12 +92,7 @@ void Connection::confirm() noexcept {
 }
 
 void Connection::go_away() noexcept {
-  if (session_) {
-    session_->go_away();
-  } else {
-    opening_->go_away();
-  }
-  settle();
+  drive([](auto& stage) { stage.go_away(); });
 }
 
 void Connection::cut() noexcept {

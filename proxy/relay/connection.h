@@ -45,6 +45,8 @@ class Connection final : private Opening::Watcher {
  private:
   bool watch_backend(int descriptor) noexcept override;
 
+  template <class Call>
+  void drive(Call call) noexcept;
   void on_ready(observe::Leg leg, short what) noexcept;
   void on_timer() noexcept;
   void settle() noexcept;

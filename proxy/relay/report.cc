@@ -22,10 +22,6 @@ std::uint64_t code(const Leg& leg) {
 
 }  // namespace
 
-std::string id_text(std::uint64_t id) {
-  return fmt::format("{:016x}", id);
-}
-
 void report_ended_session(const Session& session, TimePoint now) {
   if (!log::enabled(log::LogLevel::kInfo)) return;
   const SessionIdentity& who = session.identity();
@@ -34,7 +30,7 @@ void report_ended_session(const Session& session, TimePoint now) {
   const LatencySummary& latency = client.latency;
   const observe::CloseReason reason = session.reason().value_or(observe::CloseReason::kInternalError);
   const double mean = latency.count == 0 ? 0 : seconds(latency.sum) / latency.count;
-  log::info("session ended", {{"id", id_text(who.id)},
+  log::info("session ended", {{"id", fmt::format("{:016x}", who.id)},
                               {"client", who.client},
                               {"path", who.path},
                               {"duration", seconds(now - session.started_at())},

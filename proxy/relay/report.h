@@ -13,7 +13,4 @@ void report_ended_session(const Session& session, TimePoint now);
 // how load balancers probe a port. Without memory the line is lost.
 void report_failed_handshake(const Opening& opening) noexcept;
 
-// The id as it is shown everywhere: 16 hex digits.
-std::string id_text(std::uint64_t id);
-
 }  // namespace wskeep::relay

@@ -287,7 +287,7 @@ void Worker::tick() noexcept {
   counters_.last_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   while (!ended_.empty() && now - ended_.front().at > kShowEnded) ended_.pop_front();
   if (confirming_.empty()) confirming_.swap(to_confirm_);
-  next_turn_event_.run_after({});
+  if (!confirming_.empty()) next_turn_event_.run_after({});
   start_tick();
 }
 
