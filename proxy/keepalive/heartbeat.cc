@@ -1,9 +1,13 @@
 #include "proxy/keepalive/heartbeat.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wskeep::keepalive {
 namespace {
+
+// A runtime that answers only the first of two pings has had time for the second.
+constexpr std::chrono::milliseconds kLeastProbeDelay{100};
 
 // A share of `span`, uniform in [0, span): 32 random bits resolve 24 h to 20 us.
 nanoseconds random_share(nanoseconds span, std::uint64_t random) {
@@ -20,7 +24,8 @@ Heartbeat::Heartbeat(const Settings& settings, TimePoint now, std::uint64_t rand
 
 TimePoint Heartbeat::deadline() const noexcept {
   if (!beats()) return TimePoint::max();
-  return waiting_ ? std::min(next_beat_, waiting_since_ + settings_->pong_timeout) : next_beat_;
+  const TimePoint ping = std::min(next_beat_, probe_at_);
+  return waiting_ ? std::min(ping, waiting_since_ + settings_->pong_timeout) : ping;
 }
 
 Heartbeat::Due Heartbeat::poll(TimePoint now, std::uint64_t random) noexcept {
@@ -33,7 +38,8 @@ Heartbeat::Due Heartbeat::poll(TimePoint now, std::uint64_t random) noexcept {
     silent_ = true;
     return Due::kSilent;
   }
-  return now >= next_beat_ ? beat(now, random) : Due::kNothing;
+  if (now >= next_beat_) return beat(now, random);
+  return now >= probe_at_ ? probe(now, random) : Due::kNothing;
 }
 
 Heartbeat::Due Heartbeat::beat(TimePoint now, std::uint64_t random) noexcept {
@@ -44,7 +50,16 @@ Heartbeat::Due Heartbeat::beat(TimePoint now, std::uint64_t random) noexcept {
   const bool skip = settings_->ping_when == PingWhen::kQuiet && heard_since_beat_;
   heard_since_beat_ = false;
   // A ping that still waits to leave stands for this one too: two at once would ask nothing new.
-  if (skip || ping_due_) return Due::kNothing;
+  if (skip || ping_due_ || has_unsent()) return Due::kNothing;
+  probe_at_ = TimePoint::max();
+  ping_due_ = due;
+  return Due::kPing;
+}
+
+Heartbeat::Due Heartbeat::probe(TimePoint now, std::uint64_t random) noexcept {
+  const TimePoint due = std::exchange(probe_at_, TimePoint::max());
+  if (!ledger_.awaits_foreign() || ping_due_ || has_unsent()) return Due::kNothing;
+  next_beat_ = now + next_interval(random);
   ping_due_ = due;
   return Due::kPing;
 }
@@ -54,12 +69,29 @@ nanoseconds Heartbeat::next_interval(std::uint64_t random) const noexcept {
   return whole - random_share(whole * settings_->jitter_percent / 100, random);
 }
 
-nanoseconds Heartbeat::ping_left(TimePoint now) noexcept {
-  ledger_.left(now);
-  if (!waiting_ && !stopped_) {
+void Heartbeat::ping_sent(std::uint32_t fresh, std::uint64_t end) noexcept {
+  ledger_.sent_own(fresh, end);
+  own_end_ = end;
+}
+
+void Heartbeat::ping_passed_on(std::span<const std::uint8_t> payload, std::uint64_t end, TimePoint now,
+                               std::uint64_t random) noexcept {
+  if (!beats()) return;
+  ledger_.sent_foreign(payload, end);
+  next_beat_ = now + next_interval(random);
+  heard_since_beat_ = false;
+  if (own_end_ == 0) ping_due_.reset();
+}
+
+std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint now) noexcept {
+  const bool own_left = own_end_ != 0 && own_end_ <= position;
+  const bool any_left = ledger_.passed(position, now) || own_left;
+  if (any_left && !waiting_ && !stopped_) {
     waiting_ = true;
     waiting_since_ = now;
   }
+  if (!own_left) return std::nullopt;
+  own_end_ = 0;
   const nanoseconds lateness = now - ping_due_.value_or(now);
   ping_due_.reset();
   return lateness;
@@ -67,7 +99,13 @@ nanoseconds Heartbeat::ping_left(TimePoint now) noexcept {
 
 Pong Heartbeat::pong(std::span<const std::uint8_t> payload, TimePoint now) noexcept {
   const Pong pong = ledger_.received(payload, now);
-  if (pong.result != Pong::Result::kForeign) answered_ = true;
+  if (pong.answers) answered_ = true;
+  // Our ping was answered and one that we passed on behind it was not, perhaps because of ours. The pong of a
+  // further ping shows whether the peer has read past it.
+  if (pong.result != Pong::Result::kForeign && ledger_.awaits_foreign()) {
+    const nanoseconds latency = pong.latency.value_or(nanoseconds::zero());
+    probe_at_ = std::min(probe_at_, now + std::max<nanoseconds>(kLeastProbeDelay, 2 * latency));
+  }
   return pong;
 }
 

@@ -2,12 +2,14 @@
 //
 // A pure state machine: time and randomness are arguments, nothing is sent from here. Its owner asks
 // `deadline()` for the time of the next duty, calls `poll()` then, sends the ping that comes back, and says
-// what happened: `ping_left`, `heard` for any byte received, `pong` for a pong. Alive means proven: any byte
-// received after a ping went out proves the peer alive, and only a pong yields a latency.
+// what happened: `ping_sent` and `passed` as it leaves, `heard` for any byte received, `pong` for a pong.
+// Alive means proven: any byte received after a ping went out proves the peer alive, and only a pong yields a
+// latency.
 //
 // Beats are scheduled from the last due time, so lateness does not add up, and jitter only shortens an
-// interval: peers count on a ping at least once per `ping_interval`. Not thread-safe; no allocation; the
-// settings must outlive it.
+// interval: peers count on a ping at least once per `ping_interval`. A ping that is passed on for the other
+// peer is as good as one of ours: the interval starts again from it, silence is counted from it, and its pong
+// is timed. Not thread-safe; only the ledger allocates; the settings must outlive it.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,7 @@ class Heartbeat {
  public:
   enum class Due : std::uint8_t {
     kNothing,
-    kPing,    // send a ping now; no other is due until it has left
+    kPing,    // send a ping now; no other is due until it has left or was withdrawn
     kSilent,  // no byte for pong_timeout after the first unanswered ping; `may_end` says what follows
   };
 
@@ -37,11 +39,23 @@ class Heartbeat {
   // suspended or starved (over pong_timeout / 2) restarts a running timeout instead of judging by it.
   [[nodiscard]] Due poll(TimePoint now, std::uint64_t random) noexcept;
 
-  PongLedger::Payload next_payload(std::uint32_t fresh) noexcept { return ledger_.next_payload(fresh); }
+  // The payload for a ping that is due. `fresh` is random.
+  PongLedger::Payload payload(std::uint32_t fresh) const noexcept { return ledger_.payload(fresh); }
 
-  // The last ping has left for the kernel: latency and timeout count from here. Returns how long after its
-  // due time that was.
-  nanoseconds ping_left(TimePoint now) noexcept;
+  // That ping was put into the stream, where it ends at byte `end`.
+  void ping_sent(std::uint32_t fresh, std::uint64_t end) noexcept;
+
+  // A ping of the other peer was put into the stream, where it ends at byte `end`. At most 125 bytes. A ping
+  // of ours that is due and was not sent yet is due no more: this one stands for it.
+  void ping_passed_on(std::span<const std::uint8_t> payload, std::uint64_t end, TimePoint now,
+                      std::uint64_t random) noexcept;
+
+  // Whether a ping waits to leave, so that `passed` wants to know of it.
+  bool has_unsent() const noexcept { return own_end_ != 0 || ledger_.has_unsent(); }
+
+  // The stream has left for the kernel up to byte `position`: the latency and the timeout of the pings before
+  // it count from here. How long after its due time that was, if one of them was ours.
+  std::optional<nanoseconds> passed(std::uint64_t position, TimePoint now) noexcept;
 
   // A byte, any byte, came from the peer.
   void heard() noexcept {
@@ -52,6 +66,12 @@ class Heartbeat {
 
   // A pong came. Its bytes were `heard` before.
   Pong pong(std::span<const std::uint8_t> payload, TimePoint now) noexcept;
+
+  // Hands `send` the payload of each pong that the last one has shown to be owed to the other peer.
+  template <class Send>
+  void repay(TimePoint now, Send send) {
+    ledger_.repay(now, send);
+  }
 
   // Pings that left pong_timeout ago or earlier without their pong, counted once each.
   std::uint32_t take_missed(TimePoint now) noexcept { return ledger_.give_up(now, settings_->pong_timeout); }
@@ -72,7 +92,7 @@ class Heartbeat {
   }
 
   nanoseconds pong_timeout() const noexcept { return settings_->pong_timeout; }
-  bool answered() const noexcept { return answered_; }  // has answered a ping of ours, ever
+  bool answered() const noexcept { return answered_; }  // has answered a ping, ever
   bool silent() const noexcept { return silent_; }      // judged silent and not heard since
   // A ping has been unanswered for longer than half of the timeout.
   bool suspect(TimePoint now) const noexcept {
@@ -85,11 +105,14 @@ class Heartbeat {
   bool beats() const noexcept { return settings_->policy != Policy::kOff && !stopped_; }
   nanoseconds next_interval(std::uint64_t random) const noexcept;
   Due beat(TimePoint now, std::uint64_t random) noexcept;
+  Due probe(TimePoint now, std::uint64_t random) noexcept;
 
   const Settings* settings_;
   TimePoint next_beat_;
-  std::optional<TimePoint> ping_due_;  // when the ping that has not left yet was due
-  TimePoint waiting_since_{};          // when the first unanswered ping left, while waiting_
+  std::optional<TimePoint> ping_due_;      // when the ping of ours that has not left yet was due
+  TimePoint probe_at_ = TimePoint::max();  // when to ask whether the peer has read past a foreign ping
+  TimePoint waiting_since_{};              // when the first unanswered ping left, while waiting_
+  std::uint64_t own_end_ = 0;              // where our ping ends, between `ping_sent` and its leaving
   PongLedger ledger_;
   bool waiting_ = false;
   bool silent_ = false;

@@ -61,7 +61,8 @@ struct alignas(64) WorkerCounters {
   PerLeg<Counter> pings_answered;  // the peer's, by us
   PerLeg<Counter> pings_deferred;  // ours that had to wait for a boundary
   PerLeg<PerWord<Counter, PongKind, kPongKinds>> pongs_received;
-  PerLeg<Counter> pongs_missed;  // pings of ours that were given up or only acknowledged by a later pong
+  PerLeg<Counter> pongs_missed;    // pings, ours or passed on, given up or only acknowledged by a later pong
+  PerLeg<Counter> pongs_repaired;  // of these, passed-on ones whose pong we sent in the peer's place
   PerLeg<keepalive::LatencyHistogram> pong_latency;
   PerLeg<keepalive::LatencyHistogram> tcp_rtt;
   PerLeg<keepalive::LatencyHistogram> ping_lateness;

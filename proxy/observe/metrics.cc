@@ -33,8 +33,12 @@ constexpr LegCounter kLegCounters[] = {
      &WorkerCounters::pings_answered},
     {"wskeep_pings_deferred_total", "Pings of wskeep that had to wait for a boundary between frames.",
      &WorkerCounters::pings_deferred},
-    {"wskeep_pongs_missed_total", "Pings of wskeep that never got a pong of their own.",
+    {"wskeep_pongs_missed_total",
+     "Pings, sent or passed on by wskeep, that got no pong of their own in time.",
      &WorkerCounters::pongs_missed},
+    {"wskeep_pongs_repaired_total",
+     "Pongs that a peer left out, though it had read past the ping, and that wskeep sent in its place.",
+     &WorkerCounters::pongs_repaired},
 };
 
 struct LegHistogram {

@@ -44,8 +44,8 @@ void Leg::owe_pong(const ControlPayload& payload) noexcept {
 }
 
 void Leg::want_ping() noexcept {
-  assert(ping_ == PingState::kNone);
-  ping_ = PingState::kWaiting;
+  assert(!ping_waiting_ && !heartbeat.has_unsent());
+  ping_waiting_ = true;
   start_waiting();
 }
 
@@ -61,7 +61,7 @@ void Leg::inject() noexcept {
     ++pongs;
   });
   count_pongs(pongs);
-  if (ping_ == PingState::kWaiting) send_ping();
+  if (ping_waiting_) send_ping();
   if (close_) outlet.send(ControlFrame::close(close_->code, close_->reason, mask_key()).bytes());
   close_.reset();
   waiting_ = false;
@@ -71,7 +71,7 @@ void Leg::inject() noexcept {
 void Leg::drop_waiting() noexcept {
   owed_.clear();
   close_.reset();
-  if (ping_ == PingState::kWaiting) ping_ = PingState::kNone;
+  ping_waiting_ = false;
   waiting_ = false;
   hold_passed = false;
 }
@@ -91,13 +91,26 @@ void Leg::count_pongs(std::uint32_t count) noexcept {
 }
 
 void Leg::send_ping() noexcept {
-  const auto payload = heartbeat.next_payload(static_cast<std::uint32_t>(environment_.random.next()));
-  outlet.send(ControlFrame(Opcode::kPing, payload, mask_key()).bytes());
+  const auto fresh = static_cast<std::uint32_t>(environment_.random.next());
+  outlet.send(ControlFrame(Opcode::kPing, heartbeat.payload(fresh), mask_key()).bytes());
+  heartbeat.ping_sent(fresh, outlet.end());
   environment_.counters.pings_sent[name_].add();
   ++pings_sent;
-  ping_ = PingState::kUnsent;
-  ping_end_ = outlet.end();
+  ping_waiting_ = false;
   note_progress();
+}
+
+void Leg::note_ping_passed_on(std::span<const std::uint8_t> payload) noexcept {
+  heartbeat.ping_passed_on(payload, outlet.end(), environment_.clock.now(), environment_.random.next());
+  // It is as good as the one of ours that may be waiting.
+  ping_waiting_ = false;
+  waiting_ = !owed_.empty() || close_;
+  hold_passed = hold_passed && waiting_;
+  note_progress();
+}
+
+void Leg::repay(std::span<const std::uint8_t> payload) noexcept {
+  outlet.send(ControlFrame(Opcode::kPong, payload, mask_key()).bytes());
 }
 
 std::optional<websocket::MaskKey> Leg::mask_key() noexcept {
@@ -120,9 +133,9 @@ void Leg::note_progress() noexcept {
     return;
   }
   if (unsent_pongs_ != 0 && outlet.passed() >= unsent_pong_end_) unsent_pongs_ = 0;
-  if (ping_ != PingState::kUnsent || outlet.passed() < ping_end_) return;
-  ping_ = PingState::kNone;
-  environment_.counters.ping_lateness[name_].observe(heartbeat.ping_left(environment_.clock.now()));
+  if (!heartbeat.has_unsent()) return;
+  const auto lateness = heartbeat.passed(outlet.passed(), environment_.clock.now());
+  if (lateness) environment_.counters.ping_lateness[name_].observe(*lateness);
 }
 
 }  // namespace wskeep::relay

@@ -84,6 +84,11 @@ class Leg {
   // Forgets everything that waits: nothing of ours may follow on this leg.
   void drop_waiting() noexcept;
 
+  // A ping of the other leg's peer is the last thing that was sent.
+  void note_ping_passed_on(std::span<const std::uint8_t> payload) noexcept;
+  // Sends the pong that the other leg's peer owes this one.
+  void repay(std::span<const std::uint8_t> payload) noexcept;
+
   // Sends pongs that found a boundary at once, and empties the batch.
   void send(PongBatch& batch) noexcept;
   // A fresh mask key toward the backend, none toward the client (RFC 6455 section 5.3).
@@ -121,8 +126,6 @@ class Leg {
     websocket::CloseCode code;
     std::string_view reason;
   };
-  enum class PingState : std::uint8_t { kNone, kWaiting, kUnsent };
-
   void start_waiting() noexcept;
   void send_ping() noexcept;
   void count_pongs(std::uint32_t count) noexcept;
@@ -133,12 +136,11 @@ class Leg {
   OwedPongs owed_;
   std::optional<PendingClose> close_;
   TimePoint waiting_since_{};
-  std::uint64_t ping_end_ = 0;         // where in the stream the unsent ping ends
   std::uint64_t unsent_pong_end_ = 0;  // where the last unsent pong ends
   std::uint32_t unsent_pongs_ = 0;
   observe::Leg name_;
-  PingState ping_ = PingState::kNone;
   bool waiting_ = false;
+  bool ping_waiting_ = false;
 };
 
 }  // namespace wskeep::relay

@@ -106,9 +106,12 @@ class Session {
   void relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept;
   void relay_control(Leg& from, std::span<const std::uint8_t> piece, bool whole, Gather& out) noexcept;
   void show_held(Leg& from, Gather& out) noexcept;
-  bool swallows(Leg& from, std::span<const std::uint8_t> frame) noexcept;
-  bool swallows_ping(Leg& from, const websocket::ControlPayload& payload) noexcept;
-  bool swallows_pong(Leg& from, const websocket::ControlPayload& payload) noexcept;
+  void relay_control_frame(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept;
+  void relay_ping(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept;
+  void relay_pong(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept;
+  bool answers_pings(const Leg& from) const noexcept;
+  void answer_ping(Leg& from, const websocket::ControlPayload& payload) noexcept;
+  void note_pong(Leg& from, const keepalive::Pong& pong, TimePoint now) noexcept;
   void after_write(Leg& to) noexcept;
   bool may_inject(const Leg& to) const noexcept;
   void inject(Leg& to) noexcept;

@@ -155,78 +155,94 @@ void Session::show_held(Leg& from, Gather& out) noexcept {
 
 void Session::relay_control(Leg& from, std::span<const std::uint8_t> piece, bool whole,
                             Gather& out) noexcept {
-  if (whole && !from.held) {
-    if (!swallows(from, piece)) out.add(piece);
-    return;
-  }
+  if (whole && !from.held) return relay_control_frame(from, piece, out);
   if (!from.held) from.held.reset(new (std::nothrow) HeldControl);
   if (!from.held) return end_for_lack_of_memory();
   from.held->add(piece);
   if (!whole) return;
-  if (!swallows(from, from.held->bytes())) out.add(from.held->bytes());
+  relay_control_frame(from, from.held->bytes(), out);
   out.flush();
   from.held.reset();
 }
 
-// Takes notice of a whole control frame; true when it doesn't pass on.
-bool Session::swallows(Leg& from, std::span<const std::uint8_t> frame) noexcept {
+void Session::relay_control_frame(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept {
   const websocket::FrameHeader& header = from.scanner.header();
   switch (header.opcode) {
-    case Opcode::kPing: return swallows_ping(from, ControlPayload(header, frame));
-    case Opcode::kPong: return swallows_pong(from, ControlPayload(header, frame));
+    case Opcode::kPing: return relay_ping(from, frame, out);
+    case Opcode::kPong: return relay_pong(from, frame, out);
     case Opcode::kClose:
       from.close_code =
           websocket::close_code(ControlPayload(header, frame).bytes()).value_or(websocket::kNoCode);
       close_passed(from);
-      return false;
-    default: return false;
+      break;
+    default: break;
   }
+  out.add(frame);
 }
 
-bool Session::swallows_ping(Leg& from, const ControlPayload& payload) noexcept {
+void Session::relay_ping(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept {
+  const ControlPayload payload(from.scanner.header(), frame);
+  if (answers_pings(from)) return answer_ping(from, payload);
+  out.add(frame);
+  if (phase_ != Phase::kOpen) return;
+  out.flush();
+  other(from).note_ping_passed_on(payload.bytes());
+}
+
+bool Session::answers_pings(const Leg& from) const noexcept {
   // A backend's ping is for the client to answer: that is how the backend learns about it.
   if (from.name() == observe::Leg::kBackend || phase_ != Phase::kOpen) return false;
   switch (config_->keepalive.client.answer_pings) {
     case config::AnswerPings::kNever: return false;
-    case config::AnswerPings::kWhileBackendAlive:
-      if (backend_.unresponsive) return false;
-      break;
+    case config::AnswerPings::kWhileBackendAlive: return !backend_.unresponsive;
     case config::AnswerPings::kAlways: break;
   }
-  if (!may_inject(from)) {
-    from.owe_pong(payload);
-    return true;
-  }
+  return true;
+}
+
+void Session::answer_ping(Leg& from, const ControlPayload& payload) noexcept {
+  if (!may_inject(from)) return from.owe_pong(payload);
   const ControlFrame pong(Opcode::kPong, payload.bytes(), from.mask_key());
   PongBatch& batch = environment_.pong_batch;
   if (batch.size + pong.bytes().size() > batch.bytes.size()) from.send(batch);
   std::copy(pong.bytes().begin(), pong.bytes().end(), batch.bytes.begin() + batch.size);
   batch.size += pong.bytes().size();
   ++batch.count;
-  return true;
 }
 
-bool Session::swallows_pong(Leg& from, const ControlPayload& payload) noexcept {
+void Session::relay_pong(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept {
   const TimePoint now = environment_.clock.now();
+  const ControlPayload payload(from.scanner.header(), frame);
   const keepalive::Pong pong = from.heartbeat.pong(payload.bytes(), now);
+  note_pong(from, pong, now);
+  if (pong.answers && phase_ == Phase::kOpen) {
+    // Where the peer itself has put a control frame, one may stand, be it between two fragments.
+    from.heartbeat.repay(now, [&](std::span<const std::uint8_t> owed) {
+      out.flush();
+      other(from).repay(owed);
+      environment_.counters.pongs_repaired[from.name()].add();
+    });
+  }
+  if (pong.result == keepalive::Pong::Result::kForeign) out.add(frame);
+}
+
+void Session::note_pong(Leg& from, const keepalive::Pong& pong, TimePoint now) noexcept {
   observe::WorkerCounters& counters = environment_.counters;
   counters.pongs_received[from.name()][kind_of(pong.result)].add();
   counters.pongs_missed[from.name()].add(pong.missed);
-  if (pong.result == keepalive::Pong::Result::kForeign) return false;
-  if (from.never_ponged) {
+  if (pong.answers && from.never_ponged) {
     from.never_ponged = false;
     counters.connections_never_ponged.add(-1);
   }
-  if (pong.result == keepalive::Pong::Result::kLate) return true;
-  from.latency.add(pong.latency);
-  counters.pong_latency[from.name()].observe(pong.latency);
+  if (!pong.latency) return;
+  from.latency.add(*pong.latency);
+  counters.pong_latency[from.name()].observe(*pong.latency);
   const auto rtt = from.transport().round_trip_time();
   if (rtt) counters.tcp_rtt[from.name()].observe(*rtt);
   if (from.name() == observe::Leg::kClient) {
     last_pong_at_ = now;
     tcp_rtt_ = rtt;
   }
-  return true;
 }
 
 // Draws the consequences of having written to a leg: whether its peer may be read on, whether it broke.

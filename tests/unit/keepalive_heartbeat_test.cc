@@ -1,63 +1,9 @@
-#include <gtest/gtest.h>
-
-#include <optional>
 #include <random>
-#include <vector>
 
-#include "proxy/keepalive/heartbeat.h"
+#include "tests/unit/keepalive_fixture.h"
 
 namespace wskeep::keepalive {
 namespace {
-
-using namespace std::chrono_literals;
-using Due = Heartbeat::Due;
-
-constexpr TimePoint kStart{1'000'000s};
-constexpr std::uint64_t kWhole = 0;              // the random number that shortens nothing
-constexpr std::uint64_t kShortest = 0xFFFFFFFF;  // the one that shortens most
-
-Settings settings(Policy policy = Policy::kStrict, PingWhen when = PingWhen::kAlways) {
-  return {
-      .policy = policy, .ping_interval = 10s, .jitter_percent = 20, .pong_timeout = 6s, .ping_when = when};
-}
-
-// A heartbeat whose first beat is at kStart, on a clock that the test moves; a ping leaves as soon as it is
-// due.
-class Beating {
- public:
-  explicit Beating(Settings chosen = settings()) : settings_(chosen), heart(settings_, kStart, kWhole) {}
-
-  // Polls at `at` after the start until nothing is due; what was due, pings answered by `ping_left` at once.
-  std::vector<Due> poll(nanoseconds at) {
-    std::vector<Due> all;
-    for (;;) {
-      const Due due = heart.poll(kStart + at, kWhole);
-      if (due == Due::kNothing) return all;
-      all.push_back(due);
-      if (due == Due::kPing) {
-        payload = heart.next_payload(++fresh_);
-        heart.ping_left(kStart + at);
-      }
-      EXPECT_LT(all.size(), 10U) << "poll must come to an end";
-      if (all.size() >= 10) return all;
-    }
-  }
-  nanoseconds deadline() const { return heart.deadline() - kStart; }
-  Pong answer(nanoseconds at) {
-    heart.heard();
-    return heart.pong(payload, kStart + at);
-  }
-
- private:
-  Settings settings_;
-  std::uint32_t fresh_ = 0;
-
- public:
-  Heartbeat heart;
-  PongLedger::Payload payload{};
-};
-
-using Dues = std::vector<Due>;
 
 TEST(Heartbeat, FirstBeatIsAnywhereInTheFirstInterval) {
   const Settings chosen = settings();
@@ -84,7 +30,8 @@ TEST(Heartbeat, JitterOnlyShortens) {
       const TimePoint due = heart.deadline();
       ASSERT_EQ(heart.poll(due - 1ns, random()), Due::kNothing);
       ASSERT_EQ(heart.poll(due, random()), Due::kPing);
-      heart.ping_left(due);
+      heart.ping_sent(0, static_cast<std::uint64_t>(beat + 1));
+      (void)heart.passed(static_cast<std::uint64_t>(beat + 1), due);
       heart.heard();
       const nanoseconds interval = heart.deadline() - due;
       ASSERT_LE(interval, chosen.ping_interval);
@@ -108,7 +55,10 @@ TEST(Heartbeat, BeatsFromItsPreviousDueTime) {
 TEST(Heartbeat, SaysHowLateAPingLeft) {
   Beating beating;
   ASSERT_EQ(beating.heart.poll(kStart + 1s, kWhole), Due::kPing);
-  EXPECT_EQ(beating.heart.ping_left(kStart + 3s), 3s);
+  beating.send();
+  EXPECT_TRUE(beating.heart.has_unsent());
+  EXPECT_EQ(beating.leave(3s), 3s);
+  EXPECT_FALSE(beating.heart.has_unsent());
 }
 
 TEST(Heartbeat, SaysHowLateAPingLeftThatMissedTheNextBeat) {
@@ -116,7 +66,8 @@ TEST(Heartbeat, SaysHowLateAPingLeftThatMissedTheNextBeat) {
   ASSERT_EQ(beating.heart.poll(kStart, kWhole), Due::kPing);
   EXPECT_EQ(beating.heart.poll(kStart + 10s, kWhole), Due::kNothing)
       << "the first still waits for a boundary";
-  EXPECT_EQ(beating.heart.ping_left(kStart + 12s), 12s);
+  beating.send();
+  EXPECT_EQ(beating.leave(12s), 12s);
 }
 
 TEST(Heartbeat, BeatsMissedInASleepAreNotMadeUp) {
@@ -150,8 +101,9 @@ TEST(Heartbeat, AnyByteDefuses) {
 TEST(Heartbeat, BytesBeforeThePingLeftProveNothing) {
   Beating beating;
   ASSERT_EQ(beating.heart.poll(kStart, kWhole), Due::kPing);
+  beating.send();
   beating.heart.heard();
-  beating.heart.ping_left(kStart + 2s);
+  beating.leave(2s);
   EXPECT_EQ(beating.poll(8s - 1ns), Dues{}) << "the timeout counts from when the ping left";
   EXPECT_EQ(beating.poll(8s), Dues{Due::kSilent});
 }
@@ -253,9 +205,9 @@ TEST(Heartbeat, OnlyAPongOfOursIsAnAnswer) {
 TEST(Heartbeat, LatencyCountsFromWhenThePingLeft) {
   Beating beating;
   ASSERT_EQ(beating.heart.poll(kStart, kWhole), Due::kPing);
-  const auto payload = beating.heart.next_payload(9);
-  beating.heart.ping_left(kStart + 4s);
-  const Pong pong = beating.heart.pong(payload, kStart + 5s);
+  beating.send();
+  beating.leave(4s);
+  const Pong pong = beating.answer(5s);
   EXPECT_EQ(pong.result, Pong::Result::kMatched);
   EXPECT_EQ(pong.latency, 1s);
 }

@@ -23,6 +23,7 @@ class RandomTraffic : public SessionTest {
     Bytes saying{};                 // frames that are not sent yet
     std::deque<Bytes> must_pass{};  // whole frames, in order
     std::deque<Bytes> pinged{};     // payloads of pings that wskeep answers
+    std::deque<Bytes> asked{};      // payloads of pings that pass, and that wskeep may repay
     Bytes got{};                    // not yet understood
     std::deque<Bytes> to_answer{};  // payloads of wskeep's pings
     bool mid_message = false;       // of what it says
@@ -67,6 +68,7 @@ class RandomTraffic : public SessionTest {
     const bool swallowed = opcode == Opcode::kPong && payload.size() == 8;
     if (answered) peer.pinged.push_back(payload);
     if (!answered && !swallowed) peer.must_pass.push_back(frame);
+    if (!answered && opcode == Opcode::kPing) peer.asked.push_back(payload);
   }
   void say_something(Peer& peer) {
     if (!peer.to_answer.empty() && chance(50)) {
@@ -102,6 +104,11 @@ class RandomTraffic : public SessionTest {
       if (!from.must_pass.empty() && one.raw == from.must_pass.front()) {
         from.must_pass.pop_front();
         if (one.opcode < 8) peer.getting_message = !one.fin;
+        continue;
+      }
+      const auto repaid = std::ranges::find(peer.asked, one.payload);
+      if (one.opcode == kPong && repaid != peer.asked.end()) {
+        peer.asked.erase(peer.asked.begin(), repaid + 1);  // in order, each once
         continue;
       }
       if (holds_) {
