@@ -3,17 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/keepalive/random_share.h"
+
 namespace wskeep::keepalive {
 namespace {
 
 // A runtime that answers only the first of two pings has had time for the second.
 constexpr std::chrono::milliseconds kLeastProbeDelay{100};
-
-// A share of `span`, uniform in [0, span): 32 random bits resolve 24 h to 20 us.
-nanoseconds random_share(nanoseconds span, std::uint64_t random) {
-  const auto bits = static_cast<std::uint32_t>(random);
-  return nanoseconds{static_cast<std::int64_t>(static_cast<double>(span.count()) * (bits * 0x1p-32))};
-}
 
 }  // namespace
 

@@ -1,5 +1,6 @@
-// What an operator decides about the heartbeat of one leg. Plain values, no behaviour: the rules that
-// use them are in heartbeat.h, their ranges and texts for the operator in config/describe.h.
+// What an operator decides about the heartbeat of one leg and the life of a session. Plain values, no
+// behaviour: the rules that use them are in heartbeat.h and lifetime.h, their ranges and texts for the
+// operator in config/describe.h.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,15 @@ struct Settings {
   PingWhen ping_when = PingWhen::kAlways;
 
   bool operator==(const Settings&) const = default;
+};
+
+// When a session is ended though both of its peers are well.
+struct LifetimeSettings {
+  std::chrono::milliseconds idle_timeout{0};  // without data frames, either way; 0 is off
+  std::chrono::milliseconds max_age{0};       // 0 is off
+  std::uint8_t max_age_jitter_percent = 10;   // 0 to 90; shortens max_age by up to this much
+
+  bool operator==(const LifetimeSettings&) const = default;
 };
 
 }  // namespace wskeep::keepalive
