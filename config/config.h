@@ -87,6 +87,7 @@ struct Relay {
   milliseconds inject_hold{5'000};  // how long a control frame of ours waits for a message boundary
   milliseconds write_stall_timeout{60'000};
   milliseconds close_timeout{5'000};
+  keepalive::LifetimeSettings lifetime;
   std::optional<std::uint16_t> on_client_lost;          // close code for the backend; none: TCP just ends
   std::optional<std::uint16_t> on_backend_lost = 1011;  // close code for the client; none: TCP just ends
 

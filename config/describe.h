@@ -28,6 +28,8 @@ struct Count {
 inline constexpr milliseconds kDay = std::chrono::hours{24};
 inline constexpr Duration kTimeout{.min = milliseconds{1}, .max = kDay};
 inline constexpr Duration kBeat{.min = milliseconds{100}, .max = kDay};
+inline constexpr Duration kBeatOrOff{.min = kBeat.min, .max = kBeat.max, .or_zero = true};
+inline constexpr Duration kAgeOrOff{.min = kBeat.min, .max = 30 * kDay, .or_zero = true};
 // Linux refuses more than 32,767 s, and 127 probes (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
 inline constexpr Duration kKernelSeconds{
     .min = std::chrono::seconds{1}, .max = std::chrono::hours{9}, .step = std::chrono::seconds{1}};
@@ -126,6 +128,11 @@ void describe(Visitor& v, Relay& relay) {
            "a peer that takes no byte for this long while bytes wait ends the session");
   v.option("close_timeout", relay.close_timeout, kTimeout,
            "how long a closing session may wait for the other side's Close");
+  v.option("idle_timeout", relay.lifetime.idle_timeout, kBeatOrOff,
+           "ends a session that carries no data for so long; pings and pongs are no data; 0 is off");
+  v.option("max_age", relay.lifetime.max_age, kAgeOrOff, "ends a session that is so old; 0 is off");
+  v.option("max_age_jitter", relay.lifetime.max_age_jitter_percent, Percent{0, 90},
+           "shortens max_age by up to this much, so that sessions don't end together");
   v.option("on_client_lost", relay.on_client_lost, WordOr<CloseCode>{"none", {}},
            "close code that the backend gets when its client vanished; none: its TCP connection just ends");
   v.option("on_backend_lost", relay.on_backend_lost, WordOr<CloseCode>{"none", {}},

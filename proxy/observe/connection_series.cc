@@ -10,8 +10,8 @@
 namespace wskeep::observe {
 namespace {
 
-// Enough for the six series of a connection with labels of common length.
-constexpr std::size_t kBytesAConnection = 640;
+// Enough for the seven series of a connection with labels of common length.
+constexpr std::size_t kBytesAConnection = 740;
 
 void append_hex16(std::uint64_t value, std::string& out) {
   std::array<char, 16> digits;
@@ -133,6 +133,10 @@ void append_connection_series(const ConnectionSource::Answer& answer, std::strin
                out, [](const Snapshot& connection) { return connection.last_pong_latency; });
   append_times("wskeep_connection_last_pong_timestamp_seconds", "When a connection's last pong came.", answer,
                out, [](const Snapshot& connection) { return connection.last_pong_at; });
+  append_times(
+      "wskeep_connection_last_data_timestamp_seconds",
+      "When bytes of a data frame last came, either way; until then when the connection was accepted.",
+      answer, out, [](const Snapshot& connection) { return std::optional{connection.last_data_at}; });
   append_times("wskeep_connection_start_timestamp_seconds", "When a connection was accepted.", answer, out,
                [](const Snapshot& connection) { return std::optional{connection.started_at}; });
   append_times("wskeep_connection_tcp_rtt_seconds", "The kernel's smoothed round-trip time to the client.",

@@ -24,6 +24,8 @@ constexpr std::array<CloseReasonWord, kCloseReasons> kCloseReasonWords = {{
     {"backend_unresponsive", Initiator::kWskeep},
     {"client_write_stalled", Initiator::kWskeep},
     {"backend_write_stalled", Initiator::kWskeep},
+    {"idle", Initiator::kWskeep},
+    {"max_age", Initiator::kWskeep},
     {"protocol_error", Initiator::kWskeep},
     {"shutdown", Initiator::kWskeep},
     {"internal_error", Initiator::kWskeep},

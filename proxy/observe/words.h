@@ -44,11 +44,13 @@ enum class CloseReason : std::uint8_t {
   kBackendUnresponsive,  // the backend did
   kClientWriteStalled,   // the client took no byte for write_stall_timeout
   kBackendWriteStalled,
+  kIdle,           // no data for idle_timeout
+  kMaxAge,         // it was max_age old
   kProtocolError,  // still there close_timeout after an illegal frame
   kShutdown,       // wskeep is stopping
   kInternalError,  // out of memory or the like
 };
-inline constexpr std::size_t kCloseReasons = 15;
+inline constexpr std::size_t kCloseReasons = 17;
 
 // How a handshake ended.
 enum class HandshakeResult : std::uint8_t {

@@ -46,7 +46,9 @@ void report_ended_session(const Session& session, TimePoint now) {
                               {"pongs_received", latency.count},
                               {"latency_min", seconds(latency.least)},
                               {"latency_mean", mean},
-                              {"latency_max", seconds(latency.most)}});
+                              {"latency_max", seconds(latency.most)},
+                              {"never_ponged", client.never_ponged},
+                              {"idle", seconds(now - session.last_data_at())}});
 }
 
 void report_failed_handshake(const Opening& opening) noexcept try {

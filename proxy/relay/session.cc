@@ -19,6 +19,7 @@ Session::Session(Environment& environment, std::shared_ptr<const config::Config>
       backend_(observe::Leg::kBackend, std::move(backend), rules, config_->keepalive.backend.heartbeat,
                environment),
       started_at_(environment.clock.now()),
+      lifetime_(config_->relay.lifetime, started_at_, environment.random.next()),
       identity_(std::move(identity)) {
   environment_.counters.connections_open[ConnectionState::kOpen].add(1);
 }
@@ -75,7 +76,8 @@ void Session::confirm() noexcept {
 
 TimePoint Session::deadline() const noexcept {
   if (phase_ == Phase::kOver) return TimePoint::max();
-  return std::min({leg_deadline(client_), leg_deadline(backend_), phase_deadline_});
+  const TimePoint own = phase_ == Phase::kOpen ? lifetime_.deadline() : phase_deadline_;
+  return std::min({leg_deadline(client_), leg_deadline(backend_), own});
 }
 
 void Session::on_deadline() noexcept {
@@ -87,6 +89,7 @@ void Session::on_deadline() noexcept {
     }
     check_stall(*leg);
   }
+  check_lifetime();
   if (environment_.clock.now() >= phase_deadline_) end_phase();
   finish_if_done();
 }
@@ -102,10 +105,35 @@ void Session::check_stall(Leg& leg) noexcept {
 }
 
 void Session::go_away() noexcept {
+  leave(CloseReason::kShutdown, "going away");
+}
+
+// Close 1001 to the client, at the next boundary. It is the reason once it has gone: an end that comes while
+// it waits has another one.
+void Session::leave(CloseReason reason, std::string_view words) noexcept {
   if (phase_ != Phase::kOpen || client_.wants_close()) return;
-  note_reason(CloseReason::kShutdown);
-  client_.want_close(websocket::kGoingAway, "going away");
+  lifetime_.stop();
+  leaving_ = reason;
+  client_.want_close(websocket::kGoingAway, words);
   if (may_inject(client_)) inject(client_);
+}
+
+void Session::check_lifetime() noexcept {
+  using Due = keepalive::Lifetime::Due;
+  if (phase_ != Phase::kOpen) return;
+  switch (lifetime_.due(environment_.clock.now())) {
+    case Due::kNothing: return;
+    case Due::kMaxAge: return leave(CloseReason::kMaxAge, "max age");
+    case Due::kIdle: break;
+  }
+  // Data that a busy loop has yet to read, or that a slow peer has yet to take, are not idleness.
+  for (Leg* const leg : {&client_, &backend_}) {
+    leg->readable = true;
+    read_from(*leg);
+  }
+  const TimePoint now = environment_.clock.now();
+  if (client_.outlet.waiting() != 0 || backend_.outlet.waiting() != 0) lifetime_.excuse(now);
+  if (lifetime_.due(now) == Due::kIdle) leave(CloseReason::kIdle, "idle");
 }
 
 void Session::cut() noexcept {

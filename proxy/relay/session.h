@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "proxy/keepalive/lifetime.h"
 #include "proxy/observe/words.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/leg.h"
@@ -93,6 +94,8 @@ class Session {
   // Of the client, when its latency.count > 0.
   TimePoint last_pong_at() const noexcept { return last_pong_at_; }
   std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept { return tcp_rtt_; }  // of the client leg
+  // When bytes of a data frame last came, from either side; started_at() until there were any.
+  TimePoint last_data_at() const noexcept { return lifetime_.last_data(); }
 
  private:
   Leg& other(const Leg& leg) noexcept { return &leg == &client_ ? backend_ : client_; }
@@ -133,6 +136,8 @@ class Session {
     std::optional<websocket::CloseCode> code;  // none: the stream just ends
     std::string_view reason;                   // a literal
   };
+  void leave(observe::CloseReason reason, std::string_view words) noexcept;
+  void check_lifetime() noexcept;
   void enter(Phase phase) noexcept;
   void note_reason(observe::CloseReason reason) noexcept;
   void close_passed(Leg& from) noexcept;
@@ -155,11 +160,13 @@ class Session {
   Leg client_;
   Leg backend_;
   TimePoint started_at_;
+  keepalive::Lifetime lifetime_;
   TimePoint phase_deadline_ = TimePoint::max();
   TimePoint last_pong_at_{};
   std::optional<keepalive::nanoseconds> tcp_rtt_;
   SessionIdentity identity_;
   std::optional<observe::CloseReason> reason_;
+  observe::CloseReason leaving_ = observe::CloseReason::kShutdown;  // why our Close waits, while it does
   Phase phase_ = Phase::kOpen;
   bool has_more_ = false;
   bool overtime_ = false;  // the closing time was up once: what waited then may still leave

@@ -118,6 +118,7 @@ void Session::relay(Leg& from, std::span<const std::uint8_t> in) noexcept {
 void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept {
   Leg& to = other(from);
   auto& frames = environment_.counters.frames[direction_from(from)];
+  bool data = false;
   while (!in.empty() && from.input == Leg::Input::kFrames) {
     const FrameScanner::Step step = from.scanner.next(in);
     if (step.verdict == FrameScanner::Verdict::kBroken) {
@@ -132,6 +133,7 @@ void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& 
     if (from.scanner.frame_is_control()) {
       relay_control(from, piece, whole, out);
     } else {
+      data = true;
       out.add(piece);
     }
     if (!whole) break;
@@ -143,6 +145,7 @@ void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& 
     }
   }
   if (from.input == Leg::Input::kRaw) out.add(in);
+  if (data) lifetime_.data_came(environment_.clock.now());
 }
 
 // Passes on the beginning of a control frame that will never be whole.
@@ -275,6 +278,7 @@ void Session::inject(Leg& to) noexcept {
     // Ours was the first Close: the client's answer passes to the backend, and nothing more to the client.
     other(to).input = Leg::Input::kDiscard;
     other(to).held.reset();
+    note_reason(leaving_);
     enter(Phase::kClosing);
   }
   after_write(to);

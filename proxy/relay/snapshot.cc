@@ -39,6 +39,7 @@ observe::ConnectionSnapshot snapshot_of(const Session& session, TimePoint now) {
                                        .alive = !client.heartbeat.silent(),
                                        .suspect = client.heartbeat.suspect(now),
                                        .started_at = wall_clock(session.started_at()),
+                                       .last_data_at = wall_clock(session.last_data_at()),
                                        .last_pong_at = {},
                                        .last_pong_latency = {},
                                        .tcp_rtt = {},

@@ -47,6 +47,8 @@ bool died(observe::CloseReason reason) {
     case CloseReason::kBackendClose:
     case CloseReason::kClientEof:
     case CloseReason::kBackendEof:
+    case CloseReason::kIdle:
+    case CloseReason::kMaxAge:
     case CloseReason::kProtocolError:
     case CloseReason::kShutdown:
     case CloseReason::kInternalError: return false;

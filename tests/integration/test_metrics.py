@@ -15,8 +15,8 @@ OPCODES = ("continuation", "text", "binary", "close", "ping", "pong")
 REASONS = {
     "client": ("client_close", "client_eof", "client_reset"),
     "backend": ("backend_close", "backend_eof", "backend_reset"),
-    "wskeep": ("keepalive_timeout", "network_dead", "app_stalled", "backend_unresponsive", "client_write_stalled", "backend_write_stalled",
-               "protocol_error", "shutdown", "internal_error"),
+    "wskeep": ("keepalive_timeout", "network_dead", "app_stalled", "backend_unresponsive", "client_write_stalled",
+               "backend_write_stalled", "idle", "max_age", "protocol_error", "shutdown", "internal_error"),
 }
 RESULTS = ("accepted", "bad_request", "request_timeout", "unsupported_version", "head_too_large", "not_upgrade",
            "refused", "backend_unreachable", "backend_bad_answer", "unavailable", "backend_timeout", "client_gone")
@@ -145,7 +145,7 @@ class Metrics(IntegrationTest):
             self.assertGreater(metrics.value("wskeep_pong_latency_seconds_sum", leg=leg), 0)
             self.assertGreaterEqual(metrics.value("wskeep_ping_lateness_seconds_count", leg=leg), 3)
         [(info, _)] = metrics.series("wskeep_connection_info")
-        for name in ("pong_latency", "last_pong_timestamp", "start_timestamp", "tcp_rtt"):
+        for name in ("pong_latency", "last_pong_timestamp", "last_data_timestamp", "start_timestamp", "tcp_rtt"):
             self.assertGreater(metrics.value(f"wskeep_connection_{name}_seconds", conn=info["conn"]), 0, name)
         self.assertEqual(metrics.value(ALIVE, conn=info["conn"]), 1)
         self.assertEqual((info["path"], info["client"].split(":")[0]), ("/ws", "127.0.0.1"))

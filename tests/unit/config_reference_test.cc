@@ -80,7 +80,13 @@ Config with_nothing_at_its_default() {
   backend.heartbeat = {keepalive::Policy::kOff, milliseconds{3'600'000}, 0, milliseconds{7'200'000},
                        keepalive::PingWhen::kAlways};
   backend.tcp = {milliseconds{1'001}, milliseconds{32'400'000}, milliseconds{120'000}, 1};
-  config.relay = {5'000, milliseconds{1'500}, milliseconds{2'000}, milliseconds{3'000}, 4'999, std::nullopt};
+  config.relay = {5'000,
+                  milliseconds{1'500},
+                  milliseconds{2'000},
+                  milliseconds{3'000},
+                  {milliseconds{100}, milliseconds{2'592'000'000}, 90},
+                  4'999,
+                  std::nullopt};
   config.limits = {1'048'576, milliseconds{59'000}};
   config.metrics.max_connections = 0;
   config.admin.address = HostPort{"::", 0};

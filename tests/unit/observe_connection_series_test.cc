@@ -34,6 +34,7 @@ ConnectionSource::Answer two_connections() {
   old.id = 0xABCDEF0123456789;
   old.alive = false;
   old.started_at = 1'700'000'000'000'000'001;
+  old.last_data_at = 1'700'000'099'250'000'000;
   old.last_pong_at = 1'700'000'100'500'000'000;
   old.last_pong_latency = 1'234'567;
   old.tcp_rtt = 61'000'000'000;
@@ -44,6 +45,7 @@ ConnectionSource::Answer two_connections() {
   ConnectionSnapshot fresh;
   fresh.id = 0x2A;
   fresh.started_at = 5;
+  fresh.last_data_at = 5;
   fresh.client = "[2001:db8::1]:443";
   fresh.path = "/";
   return {{old, fresh}, 17};
@@ -65,6 +67,10 @@ wskeep_connection_pong_latency_seconds{conn="abcdef0123456789"} 0.001234567
 # HELP wskeep_connection_last_pong_timestamp_seconds When a connection's last pong came.
 # TYPE wskeep_connection_last_pong_timestamp_seconds gauge
 wskeep_connection_last_pong_timestamp_seconds{conn="abcdef0123456789"} 1700000100.500000000
+# HELP wskeep_connection_last_data_timestamp_seconds When bytes of a data frame last came, either way; until then when the connection was accepted.
+# TYPE wskeep_connection_last_data_timestamp_seconds gauge
+wskeep_connection_last_data_timestamp_seconds{conn="abcdef0123456789"} 1700000099.250000000
+wskeep_connection_last_data_timestamp_seconds{conn="000000000000002a"} 0.000000005
 # HELP wskeep_connection_start_timestamp_seconds When a connection was accepted.
 # TYPE wskeep_connection_start_timestamp_seconds gauge
 wskeep_connection_start_timestamp_seconds{conn="abcdef0123456789"} 1700000000.000000001
