@@ -61,6 +61,7 @@ enum class AnswerPings : std::uint8_t {
 struct ClientKeepalive {
   keepalive::Settings heartbeat;
   AnswerPings answer_pings = AnswerPings::kWhileBackendAlive;
+  milliseconds path_idle_timeout{60'000};  // of what lies between the clients and us; 0: not known
   TcpGuard tcp;
 
   bool operator==(const ClientKeepalive&) const = default;

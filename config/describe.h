@@ -103,6 +103,9 @@ void describe(Visitor& v, ClientKeepalive& client) {
   describe_heartbeat(v, client.heartbeat);
   v.option("answer_pings", client.answer_pings, kAnswerPings,
            "whether wskeep answers clients' pings itself or passes them to the backend");
+  v.option("path_idle_timeout", client.path_idle_timeout, kBeatOrOff,
+           "silence after which load balancers before wskeep cut a connection, to check ping_interval "
+           "against; 0 checks nothing");
   describe_tcp_guard(v, client.tcp);
 }
 

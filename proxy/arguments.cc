@@ -7,6 +7,7 @@
 
 #include "config/fault.h"
 #include "config/print.h"
+#include "config/warnings.h"
 #include "proxy/version.h"
 
 namespace wskeep {
@@ -58,7 +59,12 @@ Invocation carry_out(Task task, config::Sources sources) {
     return exit_with(kExitBadUsage, "", std::string(error.what()) + "\n");
   }
   switch (task) {
-    case Task::kCheck: return exit_with(0, "configuration ok\n", "");
+    case Task::kCheck: {
+      std::string err;
+      for (const std::string& warning : config::warnings(invocation.config))
+        err += "warning: " + warning + "\n";
+      return exit_with(0, "configuration ok\n", std::move(err));
+    }
     case Task::kPrint: return exit_with(0, config::print(invocation.config), "");
     case Task::kRun: break;
   }

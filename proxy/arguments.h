@@ -23,7 +23,7 @@ struct Invocation {
   config::Sources sources;  // what `config` was loaded from, to load it again on a reload
   int exit_code = 0;        // 0, or 2 for a fault in the flags or the configuration
   std::string out;          // for standard output
-  std::string err;          // for standard error
+  std::string err;          // for standard error; with exit_code 0 warnings
 };
 
 // `environment` is a null-terminated array of "NAME=value", as main() gets it; null is an empty one. Of it

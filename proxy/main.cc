@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <string>
 #include <string_view>
 
+#include "config/warnings.h"
 #include "proxy/arguments.h"
 #include "proxy/observe/log.h"
 #include "proxy/relay/server.h"
@@ -17,6 +19,9 @@ constexpr int kStartFailed = 1;
 int serve(wskeep::config::Config config) {
   const auto snapshot = std::make_shared<const wskeep::config::Config>(std::move(config));
   wskeep::observe::log::start(snapshot->log);
+  for (const std::string& warning : wskeep::config::warnings(*snapshot)) {
+    wskeep::observe::log::warning("questionable configuration", {{"why", warning}});
+  }
   int exit_code = kStartFailed;
   try {
     exit_code = wskeep::relay::Server(snapshot).run();

@@ -55,6 +55,14 @@ TEST(Arguments, all_kinds_together) {
   EXPECT_EQ(config::load(invocation.sources), expected);  // what a reload does
 }
 
+TEST(Arguments, warnings_are_no_faults) {
+  const Invocation invocation = run({"--check-config", "--set", "keepalive.client.ping_interval=45s"});
+  EXPECT_EQ(invocation.exit_code, 0);
+  EXPECT_EQ(invocation.out, "configuration ok\n");
+  EXPECT_THAT(invocation.err, StartsWith("warning: keepalive.client.ping_interval is 45s, but "));
+  EXPECT_EQ(run({"--set", "keepalive.client.ping_interval=45s"}).err, "") << "the log will say so";
+}
+
 TEST(Arguments, the_file_comes_from_the_flag_or_the_environment) {
   const std::string variable = "WSKEEP_CONFIG=" + kMinimal;
   EXPECT_EQ(run({}, {variable.c_str()}).sources.file, kMinimal);

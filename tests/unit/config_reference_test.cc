@@ -75,6 +75,7 @@ Config with_nothing_at_its_default() {
   client.heartbeat = {keepalive::Policy::kStrict, milliseconds{100}, 90, milliseconds{61'001},
                       keepalive::PingWhen::kQuiet};
   client.answer_pings = AnswerPings::kNever;
+  client.path_idle_timeout = milliseconds{0};
   client.tcp = {milliseconds{0}, milliseconds{0}, milliseconds{1'000}, 127};
   auto& backend = config.keepalive.backend;
   backend.heartbeat = {keepalive::Policy::kOff, milliseconds{3'600'000}, 0, milliseconds{7'200'000},
