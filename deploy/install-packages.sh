@@ -9,7 +9,7 @@ set -euo pipefail
 build=(ca-certificates cmake g++ git libboost1.81-dev libcli11-dev libevent-dev libfmt-dev libspdlog-dev libssl-dev
        libyaml-cpp-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev)
 demo=(curl python3 python3-websockets)
-test=(clang-format libgtest-dev libgmock-dev procps prometheus)
+test=(clang-format iproute2 iptables libgtest-dev libgmock-dev procps prometheus)
 
 packages=()
 for group in "$@"; do

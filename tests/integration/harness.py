@@ -144,10 +144,11 @@ class Wskeep(Process):
 
     present = True
 
-    def __init__(self, backend_port, settings=None):
+    def __init__(self, backend_port, settings=None, *, launcher=(), host="127.0.0.1", backend_host="127.0.0.1"):
+        """`launcher` is a command that runs the one behind it, elsewhere or otherwise."""
         if not os.access(BINARY, os.X_OK):
             raise AssertionError(f"no program at {BINARY}; build it or set WSKEEP_BIN")
-        argv = [BINARY, "--listen", "127.0.0.1:0", "--backend", f"127.0.0.1:{backend_port}"]
+        argv = [*launcher, BINARY, "--listen", f"{host}:0", "--backend", f"{backend_host}:{backend_port}"]
         # A short close_timeout, since many peers here never answer the Close that ends a test.
         defaults = {"admin.address": "127.0.0.1:0", "log.format": "json", "relay.close_timeout": "1s"}
         for key, value in {**defaults, **(settings or {})}.items():
