@@ -103,6 +103,8 @@ class Cable(harness.Process):
     """Joins two namespaces; link.cc tells what it obeys. `a_address` and `b_address` are in one /16."""
 
     def __init__(self, a, b, a_address, b_address, seed=1):
+        if not os.access(LINK, os.X_OK):
+            raise AssertionError(f"no program at {LINK}; build it or set WSKEEP_LINK")
         device = "tun" + a_address.split(".")[1]  # an end may hold several cables
         super().__init__("cable", ["setpriv", "--pdeathsig", "KILL", LINK, a.path, device, b.path, device, str(seed)])
         try:
