@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace wskeep::net {
 namespace {
 
@@ -28,10 +30,16 @@ std::optional<SendProgress> tcp_send_progress(int descriptor) noexcept {
   const std::optional<tcp_info> info = info_of(descriptor);
   int queued = 0;
   if (!info || ioctl(descriptor, SIOCOUTQ, &queued) != 0) return std::nullopt;
-  return SendProgress{.acknowledged = info->tcpi_bytes_acked,
-                      .unacknowledged = static_cast<std::size_t>(queued),
-                      .in_flight = info->tcpi_unacked != 0,
-                      .since_last_ack = std::chrono::milliseconds(info->tcpi_last_ack_recv)};
+  // Each retry waits twice as long as the one before, so the wait under way tells of those that are over. The
+  // age of the last acknowledgement would not do: a peer that hears nothing of us sends its last bytes again
+  // and again, and each time acknowledges the same as before.
+  const std::uint32_t retries = std::min<std::uint32_t>(info->tcpi_retransmits, 31);
+  return SendProgress{
+      .acknowledged = info->tcpi_bytes_acked,
+      .unacknowledged = static_cast<std::size_t>(queued),
+      .in_flight = info->tcpi_unacked != 0,
+      .retries = retries,
+      .unanswered_for = std::chrono::microseconds(info->tcpi_rto - (info->tcpi_rto >> retries))};
 }
 
 }  // namespace wskeep::net

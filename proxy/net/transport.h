@@ -29,10 +29,11 @@ struct IoResult {
 
 // How far what was written has got, by the peer's TCP.
 struct SendProgress {
-  std::uint64_t acknowledged = 0;               // bytes, ever
-  std::size_t unacknowledged = 0;               // bytes that the kernel still keeps, sent or not
-  bool in_flight = false;                       // some of these were sent: their acknowledgement is to come
-  std::chrono::milliseconds since_last_ack{0};  // since the peer's TCP acknowledged anything, if only again
+  std::uint64_t acknowledged = 0;  // bytes, ever
+  std::size_t unacknowledged = 0;  // bytes that the kernel still keeps, sent or not
+  bool in_flight = false;          // some of these were sent: their acknowledgement is to come
+  unsigned retries = 0;            // in a row: each was given its time, and nothing new was acknowledged
+  std::chrono::microseconds unanswered_for{0};  // at least, by the time that these retries were given
 };
 
 class Transport {

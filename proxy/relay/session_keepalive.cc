@@ -11,8 +11,13 @@ using observe::CloseReason;
 
 namespace {
 
-// Between two looks at a peer whose TCP takes no more.
-constexpr std::chrono::milliseconds kNextLook{1'000};
+// Between two looks at a peer that may be slow, and how long a look is worth comparing with.
+constexpr std::chrono::milliseconds kNextLook{250};
+constexpr std::chrono::milliseconds kForgotten{2'000};
+// One retry may get lost like the ping itself, and the last one's answer may be under way.
+constexpr unsigned kRetries = 2;
+// The kernel's retries are never further apart than two minutes, so no more can be shown than this.
+constexpr keepalive::nanoseconds kLongUnanswered = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -65,25 +70,28 @@ void Session::judge_silence(Leg& leg) noexcept {
   if (leg.heartbeat.may_end()) end_silent(leg, silence);
 }
 
-// Slow is not dead: our ping may stand behind much that the peer is still taking.
+// Slow is not dead: our ping may stand behind much that the peer is still taking, or may have to be sent
+// again.
 Session::Silence Session::explain_silence(Leg& leg, TimePoint now) noexcept {
   const std::optional<net::SendProgress> progress = leg.transport().send_progress();
   if (!progress) return Silence::kUnexplained;
+  const bool looked = leg.look && now - leg.look->last <= kForgotten;
+  if (looked && progress->acknowledged != leg.look->acknowledged) return Silence::kSlow;
   if (progress->unacknowledged == 0 && leg.outlet.waiting() == 0) return Silence::kAppStalled;
-  if (progress->in_flight) {
-    const bool acknowledges = progress->since_last_ack < leg.heartbeat.pong_timeout() / 2;
-    return acknowledges ? Silence::kSlow : Silence::kNetworkDead;
+  if (progress->in_flight && progress->retries >= kRetries) {
+    // A third of what has passed since the last acknowledgement is what the retries show at least.
+    const keepalive::nanoseconds enough = std::min(leg.heartbeat.pong_timeout() / 3, kLongUnanswered);
+    if (progress->unanswered_for >= enough) return Silence::kNetworkDead;
   }
-  // Its TCP is there and takes no more, so the application doesn't read. It may begin again, as anybody may
-  // who stalls; what it has taken since the last look shows that it does.
-  if (!leg.look || now - leg.look->last > 2 * kNextLook) {
+  if (!looked) {
     leg.look.reset(new (std::nothrow) SilenceLook{progress->acknowledged, now, now});
     return leg.look ? Silence::kUndecided : Silence::kUnexplained;
   }
   leg.look->last = now;
-  if (progress->acknowledged != leg.look->acknowledged) return Silence::kSlow;
-  return now - leg.look->first < config_->relay.write_stall_timeout ? Silence::kUndecided
-                                                                    : Silence::kAppStalled;
+  // With something in flight, the retries to come decide. Otherwise its TCP is there and takes no more, so
+  // the application doesn't read; it may begin again, as anybody may who stalls.
+  const bool patient = progress->in_flight || now - leg.look->first < config_->relay.write_stall_timeout;
+  return patient ? Silence::kUndecided : Silence::kAppStalled;
 }
 
 void Session::note_unresponsive(Leg& leg) noexcept {

@@ -41,21 +41,72 @@ TEST_F(Silence, AllAcknowledgedMeansStuck) {
 
 TEST_F(Silence, NothingAcknowledgedMeansUnreachable) {
   open_and_ping();
-  client.send_progress =
-      SendProgress{.acknowledged = 1000, .unacknowledged = 10, .in_flight = true, .since_last_ack = 10s};
+  client.send_progress = SendProgress{
+      .acknowledged = 1000, .unacknowledged = 10, .in_flight = true, .retries = 5, .unanswered_for = 7s};
   pass(20s);
   EXPECT_EQ(session->reason(), CloseReason::kNetworkDead);
 }
 
 TEST_F(Silence, BytesThatGetThroughMeanSlow) {
   open_and_ping();
-  client.send_progress =
-      SendProgress{.unacknowledged = 3'000'000, .in_flight = true, .since_last_ack = 9'999ms};
-  pass(5min);
+  client.send_progress = SendProgress{.unacknowledged = 3'000'000, .in_flight = true};
+  for (int i = 0; i < 100; ++i) {
+    pass(3s);
+    client.send_progress->acknowledged += 1000;
+  }
   EXPECT_EQ(session->phase(), Phase::kOpen);
-  client.send_progress->since_last_ack = 21s;
-  pass(20s);
+  client.send_progress->retries = 5;
+  client.send_progress->unanswered_for = 7s;
+  pass(20s + 1s);
   EXPECT_EQ(session->reason(), CloseReason::kNetworkDead);
+}
+
+// On a path whose retries take longer than pong_timeout, the timeout alone says nothing.
+TEST_F(Silence, WhoWasAskedOnceMayHaveLostIt) {
+  open_and_ping();
+  client.send_progress =
+      SendProgress{.unacknowledged = 10, .in_flight = true, .retries = 1, .unanswered_for = 8s};
+  pass(30s);
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+  client.send_progress->retries = 2;
+  client.send_progress->unanswered_for = 24s;
+  pass(250ms);
+  EXPECT_EQ(session->reason(), CloseReason::kNetworkDead);
+}
+
+// Many retries in a short time, as on a path that has been bad for a moment, are no reason either.
+TEST_F(Silence, AShortFailureIsNotTheEnd) {
+  open_and_ping();
+  client.send_progress =
+      SendProgress{.unacknowledged = 10, .in_flight = true, .retries = 3, .unanswered_for = 6'600ms};
+  pass(21s);
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+  client.send_progress->unanswered_for = 6'700ms;
+  pass(250ms);
+  EXPECT_EQ(session->reason(), CloseReason::kNetworkDead);
+}
+
+TEST_F(Silence, ALongTimeoutWantsNoMoreThanRetriesCanShow) {
+  config.keepalive.client.heartbeat.pong_timeout = 1h;
+  config.keepalive.client.heartbeat.ping_interval = 24h;
+  open_and_ping();
+  client.send_progress =
+      SendProgress{.unacknowledged = 10, .in_flight = true, .retries = 12, .unanswered_for = 119s};
+  pass(1h);
+  EXPECT_EQ(session->reason(), CloseReason::kNetworkDead);
+}
+
+// The ping has only just got through: the application has not had its time.
+TEST_F(Silence, ALateAcknowledgementGivesTheApplicationItsTime) {
+  open_and_ping();
+  client.send_progress =
+      SendProgress{.acknowledged = 1000, .unacknowledged = 10, .in_flight = true, .retries = 1};
+  pass(20s + 100ms);
+  client.send_progress = SendProgress{.acknowledged = 1010, .unacknowledged = 0};
+  pass(20s);
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+  pass(1s);
+  EXPECT_EQ(session->reason(), CloseReason::kAppStalled);
 }
 
 TEST_F(Silence, AClosedWindowHasTheTimeOfAnyStall) {
