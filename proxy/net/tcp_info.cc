@@ -39,6 +39,7 @@ std::optional<SendProgress> tcp_send_progress(int descriptor) noexcept {
       .unacknowledged = static_cast<std::size_t>(queued),
       .in_flight = info->tcpi_unacked != 0,
       .retries = retries,
+      .retry_after = std::chrono::microseconds(info->tcpi_rto >> retries),
       .unanswered_for = std::chrono::microseconds(info->tcpi_rto - (info->tcpi_rto >> retries))};
 }
 

@@ -33,6 +33,7 @@ struct SendProgress {
   std::size_t unacknowledged = 0;  // bytes that the kernel still keeps, sent or not
   bool in_flight = false;          // some of these were sent: their acknowledgement is to come
   unsigned retries = 0;            // in a row: each was given its time, and nothing new was acknowledged
+  std::chrono::microseconds retry_after{0};     // the kernel's wait before a first retry, by the round trip
   std::chrono::microseconds unanswered_for{0};  // at least, by the time that these retries were given
 };
 

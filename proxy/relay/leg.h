@@ -51,6 +51,7 @@ struct LatencySummary {
 // What the kernel's TCP said when a peer's time was up, to be compared with what it says a moment later.
 struct SilenceLook {
   std::uint64_t acknowledged;
+  bool has_ping;  // its TCP had taken our ping already
   TimePoint first;
   TimePoint last;
 };
@@ -96,6 +97,12 @@ class Leg {
 
   // The socket takes bytes again.
   void flush() noexcept;
+
+  // Whether the peer's TCP has taken the first unanswered ping, when so many bytes are yet to be
+  // acknowledged.
+  bool peer_has_ping(std::size_t unacknowledged) const noexcept {
+    return outlet.passed() >= heartbeat.asked_end() + unacknowledged;
+  }
 
   // The peer asks for more than it reads: more than sixteen of its pongs wait for the socket.
   bool owes_too_much() const noexcept { return unsent_pongs_ > OwedPongs::kMost; }

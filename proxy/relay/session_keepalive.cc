@@ -16,6 +16,9 @@ constexpr std::chrono::milliseconds kNextLook{250};
 constexpr std::chrono::milliseconds kForgotten{2'000};
 // One retry may get lost like the ping itself, and the last one's answer may be under way.
 constexpr unsigned kRetries = 2;
+// The peer's answer may be lost as well: in so many times the wait before a first retry its TCP has sent it
+// three times.
+constexpr int kAnswerRetries = 4;
 // The kernel's retries are never further apart than two minutes, so no more can be shown than this.
 constexpr keepalive::nanoseconds kLongUnanswered = std::chrono::minutes(1);
 
@@ -70,28 +73,34 @@ void Session::judge_silence(Leg& leg) noexcept {
   if (leg.heartbeat.may_end()) end_silent(leg, silence);
 }
 
-// Slow is not dead: our ping may stand behind much that the peer is still taking, or may have to be sent
-// again.
+// Slow is not dead: our ping may stand behind much that the peer is still taking, or TCP may have to send it,
+// or the answer, again.
 Session::Silence Session::explain_silence(Leg& leg, TimePoint now) noexcept {
   const std::optional<net::SendProgress> progress = leg.transport().send_progress();
   if (!progress) return Silence::kUnexplained;
-  const bool looked = leg.look && now - leg.look->last <= kForgotten;
-  if (looked && progress->acknowledged != leg.look->acknowledged) return Silence::kSlow;
-  if (progress->unacknowledged == 0 && leg.outlet.waiting() == 0) return Silence::kAppStalled;
-  if (progress->in_flight && progress->retries >= kRetries) {
+  const bool has_ping = leg.peer_has_ping(progress->unacknowledged);
+  if (!leg.look || now - leg.look->last > kForgotten) {
+    leg.look.reset(new (std::nothrow) SilenceLook{progress->acknowledged, has_ping, now, now});
+    if (!leg.look) return Silence::kUnexplained;
+  }
+  SilenceLook& look = *leg.look;
+  look.last = now;
+  const keepalive::nanoseconds pong_timeout = leg.heartbeat.pong_timeout();
+  const keepalive::nanoseconds looked_for = now - look.first;
+  if (look.has_ping) {
+    const bool patient = pong_timeout + looked_for < kAnswerRetries * progress->retry_after;
+    return patient ? Silence::kUndecided : Silence::kAppStalled;
+  }
+  if (progress->acknowledged != look.acknowledged) return Silence::kSlow;
+  if (progress->in_flight) {
     // A third of what has passed since the last acknowledgement is what the retries show at least.
-    const keepalive::nanoseconds enough = std::min(leg.heartbeat.pong_timeout() / 3, kLongUnanswered);
-    if (progress->unanswered_for >= enough) return Silence::kNetworkDead;
+    const keepalive::nanoseconds enough = std::min(pong_timeout / 3, kLongUnanswered);
+    const bool dead = progress->retries >= kRetries && progress->unanswered_for >= enough;
+    return dead ? Silence::kNetworkDead : Silence::kUndecided;
   }
-  if (!looked) {
-    leg.look.reset(new (std::nothrow) SilenceLook{progress->acknowledged, now, now});
-    return leg.look ? Silence::kUndecided : Silence::kUnexplained;
-  }
-  leg.look->last = now;
-  // With something in flight, the retries to come decide. Otherwise its TCP is there and takes no more, so
-  // the application doesn't read; it may begin again, as anybody may who stalls.
-  const bool patient = progress->in_flight || now - leg.look->first < config_->relay.write_stall_timeout;
-  return patient ? Silence::kUndecided : Silence::kAppStalled;
+  // Its TCP is there and takes no more, so the application doesn't read. It may begin again, as anybody may
+  // who stalls.
+  return looked_for < config_->relay.write_stall_timeout ? Silence::kUndecided : Silence::kAppStalled;
 }
 
 void Session::note_unresponsive(Leg& leg) noexcept {

@@ -109,6 +109,33 @@ TEST_F(Silence, ALateAcknowledgementGivesTheApplicationItsTime) {
   EXPECT_EQ(session->reason(), CloseReason::kAppStalled);
 }
 
+// Bytes behind the ping are on their way, always, as on a long path with much traffic.
+TEST_F(Silence, WhoHasThePingIsStuckWhateverElseIsUnderWay) {
+  open_and_ping();
+  from_backend(test::server_frame(websocket::Opcode::kText, "0123456789"));
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 12, .in_flight = true};
+  pass(20s);
+  EXPECT_EQ(session->reason(), CloseReason::kAppStalled);
+}
+
+TEST_F(Silence, WhoHasTakenAllButThePingsEndIsSlow) {
+  open_and_ping();
+  from_backend(test::server_frame(websocket::Opcode::kText, "0123456789"));
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 13, .in_flight = true};
+  pass(21s);
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+}
+
+// On a slow path the answer may have been lost, and its second copy too, before a short timeout is over.
+TEST_F(Silence, AnAnswerMayBeLostToo) {
+  open_and_ping();
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 0, .retry_after = 6s};
+  pass(23'900ms);
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+  pass(250ms);
+  EXPECT_EQ(session->reason(), CloseReason::kAppStalled);
+}
+
 TEST_F(Silence, AClosedWindowHasTheTimeOfAnyStall) {
   open_and_ping();
   client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 10, .in_flight = false};
