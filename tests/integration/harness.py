@@ -298,8 +298,8 @@ class IntegrationTest(unittest.TestCase):
         peer.port = peer.next("listening")["port"]
         return peer
 
-    def raw_backend(self, answer=raw.switch):
-        backend = raw.Backend(answer)
+    def raw_backend(self, answer=raw.switch, **options):
+        backend = raw.Backend(answer, **options)
         self.addCleanup(backend.close)
         return backend
 

@@ -171,9 +171,9 @@ class Backend:
     accept() hands out the connections in the order in which they were answered.
     """
 
-    def __init__(self, answer=switch):
+    def __init__(self, answer=switch, host="127.0.0.1"):
         self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((host, 0), backlog=128)
         self.port = self._listener.getsockname()[1]
         self._ready = queue.Queue()
         self._streams = []
