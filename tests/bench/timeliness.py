@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""How punctual the pings are with many sessions beside echo load.
+
+    tests/bench/timeliness.py [--build build/release] [--sessions 5000] [--echoes 16] [--interval 1s] [--seconds 30]
+
+Starts echo_backend, wskeep with one worker, and timeliness_clients on this machine; prints what share of the pings
+left within each bound of their due time (wskeep's own histogram, over the measured time only) and the longest gap
+that a client saw between two pings. It needs four descriptors a session, two of them in wskeep.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+import prometheus  # noqa: E402
+
+
+def start(*argv):
+    return subprocess.Popen([str(each) for each in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def port_in(lines, pattern):
+    for line in lines:
+        if found := re.search(pattern, line):
+            return int(found[1])
+    raise SystemExit("a program has ended instead of listening")
+
+
+def lateness(admin_port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=10) as answer:
+        metrics = prometheus.Metrics(answer.read())
+    buckets = metrics.series("wskeep_ping_lateness_seconds_bucket", leg="client")
+    return {float(labels["le"]): count for labels, count in buckets}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build" / "release")
+    parser.add_argument("--sessions", type=int, default=5000)
+    parser.add_argument("--echoes", type=int, default=16)
+    parser.add_argument("--interval", default="1s")
+    parser.add_argument("--seconds", type=int, default=30)
+    options = parser.parse_args()
+
+    children = []
+    try:
+        backend = start(options.build / "tests/bench/echo_backend")
+        children.append(backend)
+        settings = {"keepalive.client.ping_interval": options.interval, "workers": 1, "log.level": "info",
+                    "metrics.max_connections": 0, "admin.address": "127.0.0.1:0"}
+        backend_port = port_in(backend.stdout, r"listening .*:(\d+)")
+        proxy = start(options.build / "wskeep", "--listen", "127.0.0.1:0", "--backend", f"127.0.0.1:{backend_port}",
+                      *(f"--set={key}={value}" for key, value in settings.items()))
+        children.append(proxy)
+        port = port_in(proxy.stderr, r"msg=listening .*:(\d+)")
+        admin_port = port_in(proxy.stderr, r'msg="admin listening" .*:(\d+)')
+        # The log line of each end goes nowhere: it must not fill the pipe.
+        threading.Thread(target=proxy.stderr.read, daemon=True).start()
+        clients = start(options.build / "tests/bench/timeliness_clients", port, options.sessions, options.echoes,
+                        options.seconds)
+        children.append(clients)
+        if clients.stdout.readline() != "ready\n":
+            raise SystemExit(clients.stderr.read())
+        before = lateness(admin_port)
+        seen = json.loads(clients.stdout.readline())
+        after = lateness(admin_port)
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+    counts = {bound: after[bound] - before[bound] for bound in sorted(after)}
+    total = counts[float("inf")]
+    print(f"{options.sessions} sessions, a ping every {options.interval}, {options.echoes} echoing: "
+          f"{total:.0f} pings left, {seen['pings']} gaps seen, {seen['round_trips'] / options.seconds:.0f} echoes/s")
+    for bound, count in counts.items():
+        print(f"  within {bound * 1000:8.2f} ms of the due time: {100 * count / total:9.4f} %")
+        if count == total:
+            break
+    print(f"  the longest gap between two pings of a session: {seen['longest_gap_ms']} ms")
+
+
+if __name__ == "__main__":
+    main()
