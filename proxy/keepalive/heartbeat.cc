@@ -81,12 +81,11 @@ void Heartbeat::ping_passed_on(std::span<const std::uint8_t> payload, std::uint6
 
 std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint now) noexcept {
   const bool own_left = own_end_ != 0 && own_end_ <= position;
-  // The ledger knows the first of those that left now, unless it had no room for the one of ours.
-  const std::uint64_t first_left = ledger_.passed(position, now).value_or(own_left ? own_end_ : 0);
-  if (first_left != 0 && !waiting_ && !stopped_) {
+  // Ours may have left unknown to the ledger, when that had no room for it.
+  const bool any_left = ledger_.passed(position, now) || own_left;
+  if (any_left && !waiting_ && !stopped_) {
     waiting_ = true;
     waiting_since_ = now;
-    asked_end_ = first_left;
   }
   if (!own_left) return std::nullopt;
   own_end_ = 0;

@@ -91,8 +91,7 @@ class Heartbeat {
     waiting_ = false;
   }
 
-  // Where in the stream the first unanswered ping ends.
-  std::uint64_t asked_end() const noexcept { return asked_end_; }
+  bool waiting() const noexcept { return waiting_; }  // a ping has left, and nothing was heard since
   nanoseconds pong_timeout() const noexcept { return settings_->pong_timeout; }
   bool answered() const noexcept { return answered_; }  // has answered a ping, ever
   bool silent() const noexcept { return silent_; }      // judged silent and not heard since
@@ -115,7 +114,6 @@ class Heartbeat {
   TimePoint probe_at_ = TimePoint::max();  // when to ask whether the peer has read past a foreign ping
   TimePoint waiting_since_{};              // when the first unanswered ping left, while waiting_
   std::uint64_t own_end_ = 0;              // where our ping ends, between `ping_sent` and its leaving
-  std::uint64_t asked_end_ = 0;            // where the first unanswered ping ends, once waiting_
   PongLedger ledger_;
   bool waiting_ = false;
   bool silent_ = false;

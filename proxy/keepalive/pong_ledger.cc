@@ -61,17 +61,17 @@ void PongLedger::erase(Link& link) noexcept {
   --size_;
 }
 
-std::optional<std::uint64_t> PongLedger::passed(std::uint64_t position, TimePoint now) noexcept {
-  std::optional<std::uint64_t> first;
+bool PongLedger::passed(std::uint64_t position, TimePoint now) noexcept {
+  bool any = false;
   for (Ping* ping = first_.get(); ping != nullptr && unsent_ != 0; ping = ping->next.get()) {
     if (ping->state != Ping::State::kUnsent) continue;
     if (ping->end > position) break;
     ping->state = Ping::State::kTimed;
     ping->at = now;
     --unsent_;
-    if (!first) first = ping->end;
+    any = true;
   }
-  return first;
+  return any;
 }
 
 bool PongLedger::is_ours(std::span<const std::uint8_t> payload) const noexcept {

@@ -59,9 +59,9 @@ class PongLedger {
   void sent_foreign(std::span<const std::uint8_t> payload, std::uint64_t end) noexcept;
   bool has_unsent() const noexcept { return unsent_ != 0; }
 
-  // The stream has left for the kernel up to `position`: the clocks of the pings before it start. Where the
-  // first of these ends, if there were any.
-  std::optional<std::uint64_t> passed(std::uint64_t position, TimePoint now) noexcept;
+  // The stream has left for the kernel up to `position`: the clocks of the pings before it start. True if
+  // there were any.
+  bool passed(std::uint64_t position, TimePoint now) noexcept;
 
   // Judges a pong. A match answers its ping and acknowledges all earlier ones.
   Pong received(std::span<const std::uint8_t> payload, TimePoint now) noexcept;

@@ -51,7 +51,7 @@ struct LatencySummary {
 // What the kernel's TCP said when a peer's time was up, to be compared with what it says a moment later.
 struct SilenceLook {
   std::uint64_t acknowledged;
-  bool has_ping;  // its TCP had taken our ping already
+  bool has_all;  // our ping and all else, but later pings
   TimePoint first;
   TimePoint last;
 };
@@ -85,8 +85,8 @@ class Leg {
   // Forgets everything that waits: nothing of ours may follow on this leg.
   void drop_waiting() noexcept;
 
-  // A ping of the other leg's peer is the last thing that was sent.
-  void note_ping_passed_on(std::span<const std::uint8_t> payload) noexcept;
+  // A ping of the other leg's peer, a frame of that size, is the last thing that was sent.
+  void note_ping_passed_on(std::span<const std::uint8_t> payload, std::size_t frame_size) noexcept;
   // Sends the pong that the other leg's peer owes this one.
   void repay(std::span<const std::uint8_t> payload) noexcept;
 
@@ -98,10 +98,11 @@ class Leg {
   // The socket takes bytes again.
   void flush() noexcept;
 
-  // Whether the peer's TCP has taken the first unanswered ping, when so many bytes are yet to be
-  // acknowledged.
-  bool peer_has_ping(std::size_t unacknowledged) const noexcept {
-    return outlet.passed() >= heartbeat.asked_end() + unacknowledged;
+  // Whether the peer's TCP has taken the first unanswered ping and all else but later pings, when so many
+  // bytes are yet to be acknowledged.
+  bool peer_has_all(std::size_t unacknowledged) const noexcept {
+    if (only_pings_ && outlet.end() == ping_end_) return outlet.passed() >= first_ping_end_ + unacknowledged;
+    return unacknowledged == 0 && outlet.waiting() == 0;
   }
 
   // The peer asks for more than it reads: more than sixteen of its pongs wait for the socket.
@@ -135,6 +136,7 @@ class Leg {
   };
   void start_waiting() noexcept;
   void send_ping() noexcept;
+  void note_ping(std::uint64_t begin) noexcept;
   void count_pongs(std::uint32_t count) noexcept;
   void note_progress() noexcept;
 
@@ -143,11 +145,14 @@ class Leg {
   OwedPongs owed_;
   std::optional<PendingClose> close_;
   TimePoint waiting_since_{};
+  std::uint64_t ping_end_ = 0;         // where in the stream the last ping ends, ours or not
+  std::uint64_t first_ping_end_ = 0;   // and the first unanswered one
   std::uint64_t unsent_pong_end_ = 0;  // where the last unsent pong ends
   std::uint32_t unsent_pongs_ = 0;
   observe::Leg name_;
   bool waiting_ = false;
   bool ping_waiting_ = false;
+  bool only_pings_ = false;  // stand between these two
 };
 
 }  // namespace wskeep::relay

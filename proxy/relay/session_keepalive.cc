@@ -78,26 +78,26 @@ void Session::judge_silence(Leg& leg) noexcept {
 Session::Silence Session::explain_silence(Leg& leg, TimePoint now) noexcept {
   const std::optional<net::SendProgress> progress = leg.transport().send_progress();
   if (!progress) return Silence::kUnexplained;
-  const bool has_ping = leg.peer_has_ping(progress->unacknowledged);
+  const bool has_all = leg.peer_has_all(progress->unacknowledged);
   if (!leg.look || now - leg.look->last > kForgotten) {
-    leg.look.reset(new (std::nothrow) SilenceLook{progress->acknowledged, has_ping, now, now});
+    leg.look.reset(new (std::nothrow) SilenceLook{progress->acknowledged, has_all, now, now});
     if (!leg.look) return Silence::kUnexplained;
   }
   SilenceLook& look = *leg.look;
   look.last = now;
   const keepalive::nanoseconds pong_timeout = leg.heartbeat.pong_timeout();
   const keepalive::nanoseconds looked_for = now - look.first;
-  if (look.has_ping) {
+  // A third of what has passed since the last acknowledgement is what the retries show at least.
+  const keepalive::nanoseconds enough = std::min(pong_timeout / 3, kLongUnanswered);
+  if (progress->in_flight && progress->retries >= kRetries && progress->unanswered_for >= enough) {
+    return Silence::kNetworkDead;
+  }
+  if (look.has_all) {
     const bool patient = pong_timeout + looked_for < kAnswerRetries * progress->retry_after;
     return patient ? Silence::kUndecided : Silence::kAppStalled;
   }
   if (progress->acknowledged != look.acknowledged) return Silence::kSlow;
-  if (progress->in_flight) {
-    // A third of what has passed since the last acknowledgement is what the retries show at least.
-    const keepalive::nanoseconds enough = std::min(pong_timeout / 3, kLongUnanswered);
-    const bool dead = progress->retries >= kRetries && progress->unanswered_for >= enough;
-    return dead ? Silence::kNetworkDead : Silence::kUndecided;
-  }
+  if (progress->in_flight) return Silence::kUndecided;
   // Its TCP is there and takes no more, so the application doesn't read. It may begin again, as anybody may
   // who stalls.
   return looked_for < config_->relay.write_stall_timeout ? Silence::kUndecided : Silence::kAppStalled;
@@ -121,6 +121,7 @@ void Session::end_silent(Leg& leg, Silence silence) noexcept {
 
 void Session::note_heard(Leg& leg) noexcept {
   leg.heartbeat.heard();
+  leg.look.reset();
   if (!leg.unresponsive) return;
   leg.unresponsive = false;
   environment_.counters.backend_unresponsive.add(-1);

@@ -189,7 +189,7 @@ void Session::relay_ping(Leg& from, std::span<const std::uint8_t> frame, Gather&
   out.add(frame);
   if (phase_ != Phase::kOpen) return;
   out.flush();
-  other(from).note_ping_passed_on(payload.bytes());
+  other(from).note_ping_passed_on(payload.bytes(), frame.size());
 }
 
 bool Session::answers_pings(const Leg& from) const noexcept {

@@ -12,7 +12,7 @@ import time
 import unittest
 
 import harness
-from network import MORE, NetworkTest, moment, stop_process
+from network import NetworkTest, moment, stop_process
 
 DEAD, LIVING = 200, 20
 INTERVAL, TIMEOUT = 2.0, 2.0

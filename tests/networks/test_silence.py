@@ -1,13 +1,11 @@
 """Clients that fall silent, each in another way: the right word for each, in time, and nobody else is ended."""
 
 import signal
-import os
 import time
 import unittest
 
-import frames
 import harness
-from network import DEADLINE, MORE, NetworkTest, moment, stop_process
+from network import MORE, NetworkTest, moment, stop_process
 
 INTERVAL, TIMEOUT = 1.0, 1.0
 BOUND = INTERVAL + TIMEOUT + 1  # from the cut to the verdict

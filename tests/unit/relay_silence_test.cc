@@ -109,20 +109,71 @@ TEST_F(Silence, ALateAcknowledgementGivesTheApplicationItsTime) {
   EXPECT_EQ(session->reason(), CloseReason::kAppStalled);
 }
 
-// Bytes behind the ping are on their way, always, as on a long path with much traffic.
-TEST_F(Silence, WhoHasThePingIsStuckWhateverElseIsUnderWay) {
+// Where the interval divides the timeout, the next ping is always under way when the first is judged.
+TEST_F(Silence, APingUnderWayIsNoSignOfLife) {
+  config.keepalive.client.heartbeat.ping_interval = 10s;
   open_and_ping();
-  from_backend(test::server_frame(websocket::Opcode::kText, "0123456789"));
-  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 12, .in_flight = true};
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 10, .in_flight = true};
   pass(20s);
+  EXPECT_EQ(client_got(), "ping(#) close(1011 keepalive ping timeout)");
   EXPECT_EQ(session->reason(), CloseReason::kAppStalled);
 }
 
-TEST_F(Silence, WhoHasTakenAllButThePingsEndIsSlow) {
+// The network went between the acknowledgement and the answer, which the next pings show.
+TEST_F(Silence, ALaterPingMayTellThatTheNetworkIsDead) {
+  config.keepalive.client.heartbeat.ping_interval = 8s;
   open_and_ping();
+  client.send_progress = SendProgress{
+      .acknowledged = 1000, .unacknowledged = 20, .in_flight = true, .retries = 5, .unanswered_for = 7s};
+  pass(20s);
+  EXPECT_EQ(session->reason(), CloseReason::kNetworkDead);
+}
+
+TEST_F(Silence, ADataFrameBetweenPingsMayBe) {
+  config.keepalive.client.heartbeat.ping_interval = 8s;
+  open_and_ping();
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 10, .in_flight = true};
+  pass(12s);
   from_backend(test::server_frame(websocket::Opcode::kText, "0123456789"));
-  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 13, .in_flight = true};
+  pass(8s + 100ms);
+  client.send_progress->acknowledged += 12;
+  pass(10s);
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+}
+
+// It reads slowly, and our ping is somewhere in its buffer.
+TEST_F(Silence, WhoGoesOnTakingIsSlow) {
+  open_and_ping();
+  for (int i = 0; i < 100; ++i) {
+    from_backend(test::server_frame(websocket::Opcode::kText, "0123456789"));
+    client.send_progress = SendProgress{.unacknowledged = 12, .in_flight = true};
+    client.send_progress->acknowledged = 12U * static_cast<unsigned>(i);
+    pass(3s);
+  }
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+}
+
+// Later pings get through to the same silence.
+TEST_F(Silence, WhatFollowsDoesNotHelpWhoHadAll) {
+  open_and_ping();
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 0, .retry_after = 6s};
   pass(21s);
+  client.send_progress->acknowledged += 100;
+  pass(4s);
+  EXPECT_EQ(session->reason(), CloseReason::kAppStalled);
+}
+
+// What was seen before a byte came says nothing about the silence after it.
+TEST_F(Silence, EachSilenceIsLookedAtAnew) {
+  config.keepalive.client.heartbeat.ping_interval = 1s;
+  config.keepalive.client.heartbeat.pong_timeout = 500ms;
+  open_and_ping();
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 0, .retry_after = 300ms};
+  for (int i = 0; i < 10; ++i) {
+    pass(900ms);
+    from_client(client_frame(websocket::Opcode::kText, "late"));
+    pass(100ms);
+  }
   EXPECT_EQ(session->phase(), Phase::kOpen);
 }
 
