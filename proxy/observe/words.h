@@ -39,9 +39,9 @@ enum class CloseReason : std::uint8_t {
   kClientReset,  // the client's TCP connection broke
   kBackendReset,
   kKeepaliveTimeout,     // the client stayed silent after our ping, and nobody knows why
-  kNetworkDead,          // it did, and its TCP acknowledges nothing any more
+  kNetworkDead,          // its TCP acknowledges nothing any more, after our ping or by the kernel's timers
   kAppStalled,           // it did, though its TCP has taken all, or is there and takes no more
-  kBackendUnresponsive,  // the backend did
+  kBackendUnresponsive,  // the backend stayed silent, or its TCP acknowledges nothing any more
   kClientWriteStalled,   // the client took no byte for write_stall_timeout
   kBackendWriteStalled,
   kIdle,           // no data for idle_timeout

@@ -1,6 +1,7 @@
 #include "proxy/relay/session.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "proxy/relay/gather.h"
 
@@ -8,6 +9,22 @@ namespace wskeep::relay {
 
 using observe::CloseReason;
 using observe::ConnectionState;
+
+namespace {
+
+// Who broke a connection: its peer, or the kernel, which has waited for the peer in vain (TCP_USER_TIMEOUT,
+// TCP keepalive) and gives as the reason what the network has said meanwhile.
+CloseReason reason_for_loss_of(const Leg& leg, int error) {
+  const bool client = leg.name() == observe::Leg::kClient;
+  switch (error) {
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return client ? CloseReason::kNetworkDead : CloseReason::kBackendUnresponsive;
+    default: return client ? CloseReason::kClientReset : CloseReason::kBackendReset;
+  }
+}
+
+}  // namespace
 
 Session::Session(Environment& environment, std::shared_ptr<const config::Config> config,
                  SessionIdentity identity, std::unique_ptr<net::Transport> client,
@@ -191,11 +208,10 @@ void Session::stream_ended(Leg& from) noexcept {
   to.outlet.finish();
 }
 
-void Session::connection_lost(Leg& leg) noexcept {
+void Session::connection_lost(Leg& leg, int error) noexcept {
   leg.readable = false;
   leg.outlet.abandon();
-  end_for_loss_of(
-      leg, leg.name() == observe::Leg::kClient ? CloseReason::kClientReset : CloseReason::kBackendReset, {});
+  end_for_loss_of(leg, reason_for_loss_of(leg, error), {});
   leg.input = Leg::Input::kEnded;
 }
 

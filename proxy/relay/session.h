@@ -143,7 +143,7 @@ class Session {
   void close_passed(Leg& from) noexcept;
   void stream_broke() noexcept;
   void stream_ended(Leg& from) noexcept;
-  void connection_lost(Leg& leg) noexcept;
+  void connection_lost(Leg& leg, int error) noexcept;
   void check_stall(Leg& leg) noexcept;
   void end_phase() noexcept;
   void end(observe::CloseReason reason, const Goodbye& to_client, const Goodbye& to_backend) noexcept;

@@ -86,13 +86,13 @@ void Session::read_from(Leg& from) noexcept {
         from.readable = false;
         from.unconfirmed = false;
         from.hung_up = false;
-        if (from.outlet.state() == Outlet::State::kFailed) connection_lost(from);
+        if (from.outlet.state() == Outlet::State::kFailed) connection_lost(from, from.outlet.error());
         return;
       case IoResult::Status::kEnd:
         // A failed write has told of a reset, and has used up the error that this read would have shown.
-        if (from.outlet.state() == Outlet::State::kFailed) return connection_lost(from);
+        if (from.outlet.state() == Outlet::State::kFailed) return connection_lost(from, from.outlet.error());
         return stream_ended(from);
-      case IoResult::Status::kFailed: return connection_lost(from);
+      case IoResult::Status::kFailed: return connection_lost(from, result.error);
     }
   }
 }
@@ -257,7 +257,7 @@ void Session::after_write(Leg& to) noexcept {
   if (to.outlet.state() != Outlet::State::kFailed || phase_ == Phase::kEnding || phase_ == Phase::kOver)
     return;
   if (to.outlet.error() == ENOMEM) return end_for_lack_of_memory();
-  if (to.input == Leg::Input::kEnded) return connection_lost(to);
+  if (to.input == Leg::Input::kEnded) return connection_lost(to, to.outlet.error());
   // What the peer said before its connection broke is still to be read; the loss shows behind it.
   to.readable = true;
   has_more_ = true;

@@ -67,7 +67,6 @@ class Resets(NetworkTest):
         self.check(proxy, since, "client_reset", "client", 3)
 
     # What the kernel finds. Nobody has answered a ping, so that the heartbeat itself may end nobody.
-    # The words are those for a connection that broke, which is what the kernel says of it (ETIMEDOUT).
 
     def check_pulled(self, settings, bound, beats=1):
         proxy, client = self.opened({"relay.close_timeout": "500ms", **settings})
@@ -75,7 +74,7 @@ class Resets(NetworkTest):
             client.frame_of(frames.PING)
         since = time.time()
         self.cable.tell("cut")
-        self.check(proxy, since, "client_reset", "client", bound)
+        self.check(proxy, since, "network_dead", "wskeep", bound)
 
     def test_user_timeout_under_keepalive(self):
         self.check_pulled({**PATIENT, "keepalive.client.policy": "keepalive",
@@ -107,7 +106,7 @@ class Resets(NetworkTest):
         cable.tell("cut")
         if "keepalive.backend.tcp_keepalive_idle" not in settings:
             client.send(frames.client(frames.TEXT, b"into the void"))
-        self.check(proxy, since, "backend_reset", "backend", bound)
+        self.check(proxy, since, "backend_unresponsive", "wskeep", bound)
         self.assertEqual(client.frame_of(frames.CLOSE).code, 1011)
 
     def test_user_timeout_of_the_backend(self):

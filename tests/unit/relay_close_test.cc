@@ -205,6 +205,25 @@ TEST_F(End, ALostClientEndsTheBackendsTcp) {
   EXPECT_TRUE(over());
 }
 
+// TCP_USER_TIMEOUT and TCP keepalive break a connection too; nobody has reset anything then.
+TEST_F(End, WhatTheKernelGaveUpIsNoReset) {
+  for (const int error : {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH}) {
+    open();
+    client.read_error = error;
+    ready(LegName::kClient, {.readable = true});
+    EXPECT_EQ(session->reason(), CloseReason::kNetworkDead);
+    session.reset();
+    client = backend = Wire();
+    open();
+    backend.write_error = error;  // the write uses the error up; the read sees an end
+    backend.ended = true;
+    from_client(client_frame(Opcode::kText, "into the void"));
+    EXPECT_EQ(session->reason(), CloseReason::kBackendUnresponsive);
+    session.reset();
+    client = backend = Wire();
+  }
+}
+
 TEST_F(End, ALostClientHasTheCodeThatIsConfigured) {
   config.relay.on_client_lost = 1001;
   open();
