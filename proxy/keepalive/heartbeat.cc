@@ -62,7 +62,10 @@ Heartbeat::Due Heartbeat::probe(TimePoint now, std::uint64_t random) noexcept {
 
 nanoseconds Heartbeat::next_interval(std::uint64_t random) const noexcept {
   const nanoseconds whole = settings_->ping_interval;
-  return whole - random_share(whole * settings_->jitter_percent / 100, random);
+  if (settings_->jitter_percent == 0) return whole;
+  // The first hundredth is always taken: it is for our own lateness, which must not lengthen an interval.
+  const nanoseconds hundredth = whole / 100;
+  return whole - hundredth - random_share(hundredth * (settings_->jitter_percent - 1), random);
 }
 
 void Heartbeat::ping_sent(std::uint32_t fresh, std::uint64_t end) noexcept {

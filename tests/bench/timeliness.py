@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """How punctual the pings are with many sessions beside echo load.
 
-    tests/bench/timeliness.py [--build build/release] [--sessions 5000] [--echoes 16] [--interval 1s] [--seconds 30]
+    tests/bench/timeliness.py [--build build/release] [--sessions 5000] [--echoes 20] [--interval 1s] [--seconds 30]
 
 Starts echo_backend, wskeep with one worker, and timeliness_clients on this machine; prints what share of the pings
 left within each bound of their due time (wskeep's own histogram, over the measured time only) and the longest gap
@@ -44,7 +44,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / "build" / "release")
     parser.add_argument("--sessions", type=int, default=5000)
-    parser.add_argument("--echoes", type=int, default=16)
+    parser.add_argument("--echoes", type=int, default=20)
     parser.add_argument("--interval", default="1s")
     parser.add_argument("--seconds", type=int, default=30)
     options = parser.parse_args()

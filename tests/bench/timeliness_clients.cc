@@ -1,5 +1,6 @@
 // The clients of the timeliness benchmark: many sessions that do nothing but answer pings and note when each
-// came, beside a few that echo as fast as they can.
+// came, beside a few that send a message each kEchoPeriod, or as soon as its echo has come when that is
+// later.
 //
 //   timeliness_clients PORT SESSIONS ECHOES SECONDS
 //
@@ -39,6 +40,8 @@ constexpr std::string_view kRequest =
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 constexpr websocket::MaskKey kKey{1, 2, 3, 4};
 constexpr std::size_t kEchoSize = 120;  // a control frame's builder makes the message too
+// A load beside, not a saturated machine: then the kernel's scheduler would be what is measured.
+constexpr std::chrono::milliseconds kEchoPeriod{2};
 // Handshakes under way at once: a backlog is no part of what is measured.
 constexpr std::size_t kOpeningAtOnce = 100;
 
@@ -46,14 +49,16 @@ class Swarm;
 
 class Client {
  public:
-  Client(Swarm& swarm, std::uint16_t port, bool echoes);
+  Client(Swarm& swarm, std::uint16_t port);
+
+  // Sends a message, unless the last one's echo is still to come.
+  void echo();
 
  private:
   void on_ready(short what);
   void take(Bytes in);
   void take_frame(Bytes frame);
   void send(Bytes bytes);
-  void send_message();
 
   Swarm& swarm_;
   std::unique_ptr<net::SocketTransport> socket_;
@@ -62,7 +67,7 @@ class Client {
   std::vector<std::uint8_t> held_;  // the beginning of a frame
   steady_clock::time_point last_ping_{};
   bool open_ = false;
-  bool echoes_;
+  bool echoing_ = false;
   net::EmbeddedEvent event_;
 };
 
@@ -72,6 +77,8 @@ class Swarm {
       : base_(event_base_new()), port_(port), sessions_(sessions), echoes_(echoes), time_(time) {
     end_.make_timer(
         base(), [](int, short, void* base) { event_base_loopbreak(static_cast<event_base*>(base)); }, base());
+    tick_.make_timer(
+        base(), [](int, short, void* self) { static_cast<Swarm*>(self)->tick(); }, this);
   }
   void run();
 
@@ -92,9 +99,11 @@ class Swarm {
 
  private:
   void open_more();
+  void tick();
 
   net::EventBase base_;
   net::EmbeddedEvent end_;
+  net::EmbeddedEvent tick_;
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(64 * 1024);
   std::vector<std::unique_ptr<Client>> clients_;
   std::uint16_t port_;
@@ -109,7 +118,7 @@ class Swarm {
   bool measuring_ = false;
 };
 
-Client::Client(Swarm& swarm, std::uint16_t port, bool echoes) : swarm_(swarm), echoes_(echoes) {
+Client::Client(Swarm& swarm, std::uint16_t port) : swarm_(swarm) {
   net::Connecting connecting = net::connect_to(net::resolve("127.0.0.1", port).front());
   if (connecting.error != 0) throw std::runtime_error(std::strerror(connecting.error));
   socket_ = std::make_unique<net::SocketTransport>(std::move(connecting.descriptor));
@@ -140,7 +149,6 @@ void Client::on_ready(short what) {
     head_ = {};
     open_ = true;
     swarm_.opened();
-    if (echoes_) send_message();
   }
   take(in);
 }
@@ -173,12 +181,14 @@ void Client::take_frame(Bytes frame) {
       last_ping_ = now;
       return;
     }
-    case Opcode::kBinary: swarm_.echoed(); return send_message();
+    case Opcode::kBinary: echoing_ = false; return swarm_.echoed();
     default: return swarm_.lost();
   }
 }
 
-void Client::send_message() {
+void Client::echo() {
+  if (echoing_) return;
+  echoing_ = true;
   static constexpr std::array<std::uint8_t, kEchoSize> kMessage{};
   send(websocket::ControlFrame(Opcode::kBinary, kMessage, kKey).bytes());
 }
@@ -192,8 +202,7 @@ void Client::send(Bytes bytes) {
 
 void Swarm::open_more() {
   while (clients_.size() < sessions_ + echoes_ && clients_.size() < open_ + kOpeningAtOnce) {
-    // The echoes last, so that they don't slow the opening.
-    clients_.push_back(std::make_unique<Client>(*this, port_, clients_.size() >= sessions_));
+    clients_.push_back(std::make_unique<Client>(*this, port_));
   }
 }
 
@@ -203,6 +212,12 @@ void Swarm::opened() {
   std::fflush(stdout);
   measuring_ = true;
   end_.run_after(time_);
+  tick();
+}
+
+void Swarm::tick() {
+  tick_.run_after(kEchoPeriod);
+  for (std::size_t i = sessions_; i < clients_.size(); ++i) clients_[i]->echo();
 }
 
 void Swarm::run() {

@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kShortest = 0xFFFFFFFF;  // the one that shortens
 
 inline Settings settings(Policy policy = Policy::kStrict, PingWhen when = PingWhen::kAlways) {
   return {
-      .policy = policy, .ping_interval = 10s, .jitter_percent = 20, .pong_timeout = 6s, .ping_when = when};
+      .policy = policy, .ping_interval = 10s, .jitter_percent = 0, .pong_timeout = 6s, .ping_when = when};
 }
 
 inline std::span<const std::uint8_t> bytes(std::string_view text) {
