@@ -20,8 +20,7 @@ inline constexpr std::uint64_t kWhole = 0;              // the random number tha
 inline constexpr std::uint64_t kShortest = 0xFFFFFFFF;  // the one that shortens most
 
 inline Settings settings(Policy policy = Policy::kStrict, PingWhen when = PingWhen::kAlways) {
-  return {
-      .policy = policy, .ping_interval = 10s, .jitter_percent = 0, .pong_timeout = 6s, .ping_when = when};
+  return {.policy = policy, .ping_interval = 10s, .jitter_percent = 0, .pong_timeout = 6s, .ping_when = when};
 }
 
 inline std::span<const std::uint8_t> bytes(std::string_view text) {
