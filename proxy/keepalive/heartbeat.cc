@@ -101,8 +101,9 @@ Pong Heartbeat::pong(std::span<const std::uint8_t> payload, TimePoint now) noexc
   const Pong pong = ledger_.received(payload, now);
   if (pong.answers) answered_ = true;
   // Our ping was answered and one that we passed on behind it was not, perhaps because of ours. The pong of a
-  // further ping shows whether the peer has read past it.
-  if (pong.result != Pong::Result::kForeign && ledger_.awaits_foreign()) {
+  // further ping shows whether the peer has read past it. A pong that is damaged or comes twice asks for
+  // none: so would that ping's, and so on without an end.
+  if (pong.reads_on && ledger_.awaits_foreign()) {
     const nanoseconds latency = pong.latency.value_or(nanoseconds::zero());
     probe_at_ = std::min(probe_at_, now + std::max<nanoseconds>(kLeastProbeDelay, 2 * latency));
   }

@@ -95,7 +95,7 @@ Pong PongLedger::received(std::span<const std::uint8_t> payload, TimePoint now) 
 
 // Settles `answer` and, since the peer reads its stream in order, all that stand before it.
 Pong PongLedger::answered(const Ping& answer, Pong::Result result, TimePoint now) noexcept {
-  Pong pong{.result = result, .answers = true, .latency = {}};
+  Pong pong{.result = result, .answers = true, .reads_on = !answer.foreign, .latency = {}};
   if (answer.state == Ping::State::kTimed) pong.latency = now - answer.at;
   for (Link* link = &first_;;) {
     Ping& ping = **link;

@@ -34,7 +34,8 @@ struct Pong {
     kForeign,  // not ours: it passes on
   };
   Result result;
-  bool answers = false;                // some ping of this leg, ours or passed on
+  bool answers = false;   // some ping of this leg, ours or passed on
+  bool reads_on = false;  // it answers a ping of ours that was not settled before: the peer reads up to there
   std::optional<nanoseconds> latency;  // from when that ping left, unless it was given up or untimed
   std::uint32_t missed = 0;  // earlier pings that this one acknowledges without an answer of their own
 };

@@ -103,6 +103,22 @@ TEST(ForeignPing, NoProbeOnceTheForeignPingIsAnswered) {
   EXPECT_EQ(beating.deadline(), 10s + 1ms);
 }
 
+// Their number has no bound: each would ask for the next.
+TEST(ForeignPing, APongThatAnswersNoPingOfOursAsksForNoProbe) {
+  Beating beating;
+  EXPECT_EQ(beating.poll(0s), Dues{Due::kPing});
+  const std::string answered(beating.payload.begin(), beating.payload.end());
+  beating.answer(1ms);
+  beating.pass_on("f", 2ms);
+  beating.leave(2ms);
+  std::string damaged = answered;
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  for (const std::string& pong : {answered, damaged}) {
+    EXPECT_EQ(beating.answer(pong, 10ms).result, Pong::Result::kLate);
+    EXPECT_EQ(beating.poll(9s), Dues{});
+  }
+}
+
 TEST(ForeignPing, NoProbeWhenTheBackendPingsAlone) {
   Beating beating;
   beating.pass_on("f", 0s);
