@@ -70,10 +70,10 @@ Server::Server(std::shared_ptr<const config::Config> config)
   resume_event_.make_timer(base_.get(), resume, this);
   for (const config::Listener& listener : config_->listeners) listen(listener);
   start_admin();
+  ready_ = true;
   log::info("started", {{"version", std::string_view(kVersion)},
                         {"workers", workers_.size()},
                         {"backend", backends_.front().text()}});
-  ready_ = true;
 }
 
 Server::~Server() = default;

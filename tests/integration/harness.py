@@ -157,6 +157,7 @@ class Wskeep(Process):
         try:
             self.port = self._port("listening")
             self.admin_port = self._port("admin listening")
+            self.log("started")  # and /readyz says so
         except BaseException:
             super().stop()
             raise
