@@ -215,6 +215,20 @@ TEST_F(Silence, AByteEndsTheWondering) {
   EXPECT_EQ(session->phase(), Phase::kOpen);
 }
 
+// Its window stays closed, but from time to time it speaks: the wondering begins anew each time.
+TEST_F(Silence, AByteEndsTheWonderingForTheNextPingToo) {
+  config.keepalive.client.heartbeat.ping_interval = 1500ms;
+  config.keepalive.client.heartbeat.pong_timeout = 1s;
+  open_and_ping();
+  client.send_progress = SendProgress{.acknowledged = 1000, .unacknowledged = 10, .in_flight = false};
+  pass(1200ms);
+  for (int i = 0; i < 100; ++i) {
+    from_client(client_frame(websocket::Opcode::kText, "here"));
+    pass(1500ms);
+  }
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+}
+
 TEST_F(Silence, ASlowBackendIsNotUnresponsive) {
   config.keepalive.client.heartbeat.policy = Policy::kOff;
   config.keepalive.backend.heartbeat.policy = Policy::kStrict;
