@@ -1,0 +1,71 @@
+"""The runtimes: how each is started, and how the matrix is shown."""
+
+import json
+import os
+import pathlib
+import shutil
+
+import harness
+
+HERE = pathlib.Path(__file__).resolve().parent
+PEERS = HERE / "peers"
+BUILT = pathlib.Path(os.environ.get("RUNTIMES_BUILT") or HERE.parents[1] / "build" / "dev" / "tests" / "runtimes" / "peers")
+EXPECTED = HERE / "expected.json"
+ENVIRONMENT = {"RUNTIMES_NODE_MODULES": str(harness.MODULES), "DENO_NO_UPDATE_CHECK": "1", "DO_NOT_TRACK": "1",
+               "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _script(runtime, name):
+    return [*harness.runtime(runtime), str(PEERS / name)]
+
+
+def _python(name):
+    return ["/usr/bin/python3", str(PEERS / name)]
+
+
+def _java(name):
+    classes = f"{BUILT}:{os.environ.get('RUNTIMES_CLASSPATH', '')}"
+    return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes, name]
+
+
+def _command(key):
+    if key in ("ws", "undici"):
+        return _script("node", f"{key}.mjs")
+    if key in ("bun", "deno"):
+        return _script(key, f"{key}.mjs")
+    if key in ("websockets", "aiohttp", "tornado"):
+        return _python(f"peer_{key}.py")
+    if key in ("jdk", "jetty"):
+        return _java(f"{key.capitalize()}Peer")
+    return [str(BUILT / key)]
+
+
+def client(key, url, directory):
+    """The command line of a client; `directory` is an empty one that it may fill."""
+    if key == "chromium":
+        # --no-sandbox, because it refuses to run as root with one.
+        return [shutil.which("chromium") or "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+                f"--user-data-dir={directory}", f"{(PEERS / 'chromium.html').as_uri()}#{url}"]
+    return [*_command(key), "client", url]
+
+
+def server(key, heartbeat):
+    return [*_command(key), "server", "heartbeat" if heartbeat else "plain"]
+
+
+def expected():
+    return json.loads(EXPECTED.read_text())
+
+
+def table(rows):
+    """The matrix in Markdown: one line a runtime, `–` for what it has not."""
+    lines = ["| runtime | client: pongs | of two at once | own pings | server: pongs | of two at once | own pings "
+             "| its heartbeat ends the deaf |",
+             "|---|---|---|---|---|---|---|---|"]
+    for row in rows.values():
+        cells = [row.get(role, {}).get(name, "–") for role, name in (
+            ("client", "pongs"), ("client", "two_at_once"), ("client", "own_pings"), ("server", "pongs"),
+            ("server", "two_at_once"), ("server", "own_pings"), ("server", "heartbeat"))]
+        lines.append(f"| {' | '.join([row['name'], *cells])} |")
+    return "\n".join(lines) + "\n"
