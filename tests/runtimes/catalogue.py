@@ -9,7 +9,7 @@ import harness
 
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = HERE / "peers"
-BUILT = pathlib.Path(os.environ.get("RUNTIMES_BUILT") or HERE.parents[1] / "build" / "dev" / "tests" / "runtimes" / "peers")
+BUILT = pathlib.Path(os.environ.get("RUNTIMES_BUILT") or HERE.parents[1] / "build/dev/tests/runtimes/peers")
 EXPECTED = HERE / "expected.json"
 ENVIRONMENT = {"RUNTIMES_NODE_MODULES": str(harness.MODULES), "DENO_NO_UPDATE_CHECK": "1", "DO_NOT_TRACK": "1",
                "PYTHONDONTWRITEBYTECODE": "1"}
@@ -47,6 +47,8 @@ def client(key, url, directory):
         return [shutil.which("chromium") or "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
                 f"--user-data-dir={directory}", f"{(PEERS / 'chromium.html').as_uri()}#{url}"]
+    if key == "gorilla_silent":
+        return [*_command("gorilla"), "silent", url]
     return [*_command(key), "client", url]
 
 
@@ -58,14 +60,24 @@ def expected():
     return json.loads(EXPECTED.read_text())
 
 
+HEAD = """\
+| runtime | as client: pings | two at once | its own pings | as server: pings | two at once | its own pings | its heartbeat |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def _half(found):
+    """The cells of one role; `–` for what it has not, or what wasn't measured."""
+    at_once, sending = found.get("two_at_once", "–"), found.get("two_while_sending", "–")
+    both = at_once if at_once == sending else f"{at_once}; {sending} while it sends"
+    return [found.get("pongs", "–"), both, found.get("own_pings", "–")]
+
+
 def table(rows):
-    """The matrix in Markdown: one line a runtime, `–` for what it has not."""
-    lines = ["| runtime | client: pongs | of two at once | own pings | server: pongs | of two at once | own pings "
-             "| its heartbeat ends the deaf |",
-             "|---|---|---|---|---|---|---|---|"]
+    """The matrix in Markdown, one line a runtime."""
+    lines = []
     for row in rows.values():
-        cells = [row.get(role, {}).get(name, "–") for role, name in (
-            ("client", "pongs"), ("client", "two_at_once"), ("client", "own_pings"), ("server", "pongs"),
-            ("server", "two_at_once"), ("server", "own_pings"), ("server", "heartbeat"))]
-        lines.append(f"| {' | '.join([row['name'], *cells])} |")
-    return "\n".join(lines) + "\n"
+        server = row.get("server", {})
+        cells = [row["name"], *_half(row.get("client", {})), *_half(server), server.get("heartbeat", "–")]
+        lines.append(f"| {' | '.join(cells)} |\n")
+    return HEAD + "".join(lines)

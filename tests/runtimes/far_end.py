@@ -3,12 +3,25 @@
 Unlike a library it can put two pings into one segment, and stay silent when it is pinged.
 """
 
+import pathlib
+import socket
 import time
 
 import frames
 import raw
 
+FLOOD = 16 << 20  # bytes of the message that a runtime sends at `flood`: more than fits into two sockets
+FLOODS = 3
+READ_PATIENCE = 0.5  # seconds
+SOCKET_TABLES = [pathlib.Path("/proc/net/tcp"), pathlib.Path("/proc/net/tcp6")]
 PAIRS = 10  # how often two pings are sent together: which of them is answered may be a race in the runtime
+
+
+def _word(answers):
+    """The pongs that can be counted on: both and sometimes only the last is `last`."""
+    names = {(b"1", b"2"): "both", (b"1",): "first", (b"2",): "last", (): "none"}
+    seen = {names.get(pongs, str(pongs)) for pongs in answers}
+    return " or ".join(sorted(seen if len(seen) == 1 else seen - {"both"}))
 
 
 class FarEnd:
@@ -25,10 +38,13 @@ class FarEnd:
         self._stream.send(b"".join(self._build(opcode, payload) for opcode, payload in parts))
 
     def _next_text(self):
+        parts = []
         while True:
-            frame = self._stream.frame_of(frames.TEXT, frames.PING, frames.PONG, frames.CLOSE)
-            if frame.opcode == frames.TEXT:
-                return frame.payload.decode()
+            frame = self._stream.frame()
+            if frame.opcode in (frames.TEXT, frames.CONTINUATION):
+                parts.append(frame.payload)
+                if frame.fin:
+                    return b"".join(parts).decode()
             if frame.opcode == frames.CLOSE:
                 raise AssertionError(f"it closed the connection: {frame}")
             self._note(frame)
@@ -55,19 +71,57 @@ class FarEnd:
 
     def answered(self, *payloads):
         """Which of these pings, sent in one segment, are answered; in the order of the pongs."""
-        self.pongs.clear()
-        self._send(*((frames.PING, payload) for payload in payloads))
+        self.ping(*payloads)
         self._fence()
         return tuple(self.pongs)
 
-    def of_two_at_once(self):
-        """`both`, `first`, `last` or `none`: the pongs that can be counted on when two pings come together.
+    def begin_flood(self, messages=1):
+        """Has the runtime send long messages, of which nothing is read: it is in the middle of them from here on."""
+        self._send(*[(frames.TEXT, b"flood")] * messages)
+        self._stream.sock.recv(1, socket.MSG_PEEK)
 
-        A runtime that sometimes answers both and sometimes only the last is `last`.
-        """
-        names = {(b"1", b"2"): "both", (b"1",): "first", (b"2",): "last", (): "none"}
-        seen = {names.get(pongs, str(pongs)) for pongs in (self.answered(b"1", b"2") for _ in range(PAIRS))}
-        return " or ".join(sorted(seen if len(seen) == 1 else seen - {"both"}))
+    def end_flood(self, messages=1):
+        """Reads the long messages and what comes with them."""
+        for _ in range(messages):
+            if len(text := self._next_text()) != FLOOD:
+                raise AssertionError(f"a flood of {len(text)} bytes")
+        self._fence()
+
+    def await_pong(self):
+        while not self.pongs:
+            self._note(self._stream.frame_of(frames.PING, frames.PONG))
+
+    def _await_read(self):
+        """Returns when the runtime has read all that was sent to it, or when it is plain that it won't: some read
+        nothing while they write."""
+        ports = [f"{name()[1]:04X}" for name in (self._stream.sock.getpeername, self._stream.sock.getsockname)]
+        end = time.monotonic() + READ_PATIENCE
+        while time.monotonic() < end:
+            for line in "".join(path.read_text() for path in SOCKET_TABLES).splitlines():
+                _, local, remote, _, queues, *_ = line.split()
+                if [local.partition(":")[2], remote.partition(":")[2]] == ports and queues.endswith(":00000000"):
+                    return
+            time.sleep(0.01)
+
+    def ping(self, *payloads):
+        """Sends these pings in one segment; `pongs` will be theirs."""
+        self.pongs.clear()
+        self._send(*((frames.PING, payload) for payload in payloads))
+
+    def _of_two_in_a_flood(self):
+        self.begin_flood()
+        self.ping(b"1", b"2")
+        self._await_read()
+        self.end_flood()
+        return tuple(self.pongs)
+
+    def of_two_at_once(self):
+        """Which of two pings that come together are answered: `both`, `first`, `last` or `none`."""
+        return _word(self.answered(b"1", b"2") for _ in range(PAIRS))
+
+    def of_two_while_sending(self):
+        """The same while its own sending is stuck in a long message."""
+        return _word(self._of_two_in_a_flood() for _ in range(FLOODS))
 
     def own_pings(self):
         """`yes`, `unseen` (it can ping, and shows no pong to the application) or `no`."""

@@ -1,7 +1,6 @@
 """What is measured of a runtime: alone, against a socket by hand, and through wskeep for twenty ping intervals."""
 
 import contextlib
-import signal
 import tempfile
 import time
 
@@ -50,6 +49,7 @@ def _alone(far):
     """What the runtime does by itself."""
     found = {"pongs": "yes" if far.answered(b"one") else "never"}
     found["two_at_once"] = far.of_two_at_once()
+    found["two_while_sending"] = far.of_two_while_sending()
     return found
 
 
@@ -152,25 +152,39 @@ def heartbeat(key):
         living.await_pings(2)
         if living.ask("still there") != "still there":
             raise AssertionError("the living client lost its echo")
-    return {"heartbeat": "yes" if ends else "unpinged"}, [f"ended the deaf client after {took:.1f} s ({by})"]
+    return {"heartbeat": "yes" if ends else "not while pinged"}, [f"ended the deaf client after {took:.1f} s ({by})"]
 
 
-PILE_UPS = 4
+FLOODS = 4
+MESSAGES = 4  # of each flood: more than fits into all sockets on its way
 
 
 def repair(key):
-    """Whether a client that answers only one of several pings lives under a backend that ends whoever leaves one of its
-    pings unanswered (`ws` with the pattern of its documentation), while wskeep pings too.
+    """A client that answers only one of several pings, while wskeep and the backend ping it.
 
-    The client is stopped until pings of both wait for it, ours before and behind the backend's: it will answer only
-    one of ours.
+    Each of the backend's pings must get its pong, once, or a backend that ends whoever leaves one unanswered (the
+    pattern of `ws`) would end a living client.
+
+    The client's sending is stuck while the pings of both come, ours before and behind the backend's. One that answers
+    only the first shows that it read the others by the pong to our next ping.
     """
     with Bench() as bench:
-        backend = bench.process("server ws", catalogue.server("ws", heartbeat=True))
-        port = backend.out.take(event="listening")["port"]
-        program = bench.wskeep(port, keepalive("client", **PINGED, policy="strict"))
-        process = bench.client(key, program.port)
-        program.wait_metric("wskeep_pongs_received_total", leg="client", result="matched")
-        for _ in range(PILE_UPS):
-            process.signal(signal.SIGSTOP)
-            ...
+        backend = bench.backend()
+        program = bench.wskeep(backend.port, keepalive("client", **PINGED, policy="strict"))
+        bench.client(key, program.port)
+        far = far_end.of_client(backend)
+        for i in range(FLOODS):
+            far.begin_flood(MESSAGES)
+            sent = program.metrics().value("wskeep_pings_sent_total", leg="client")
+            program.wait_metric("wskeep_pings_sent_total", sent + 1, leg="client")
+            far.ping(b"beat %d" % i)
+            program.wait_metric("wskeep_pings_sent_total", sent + 2, leg="client")
+            far.end_flood(MESSAGES)
+            far.await_pong()
+            far.ask("a second pong would be here")
+            if far.pongs != [b"beat %d" % i]:
+                raise AssertionError(f"the pongs to the backend's ping {i}: {far.pongs}")
+        repaired = program.metrics().value("wskeep_pongs_repaired_total", leg="client")
+        if not repaired:
+            raise AssertionError("it answered all of them by itself")
+    return {}, [f"{FLOODS} pings of the backend got their pongs, {repaired:.0f} of them from wskeep"]

@@ -8,12 +8,14 @@ expected.json and with the table in the README.
 A runtime is a small program under peers/ with one contract, so that all of them are driven in the same way:
 
     PEER client URL           connects
+    PEER silent URL           the same, with pings answered by nobody (gorilla only)
     PEER server plain         listens on a port of loopback that it prints as {"event": "listening", "port": N}
     PEER server heartbeat     and ends clients that don't answer its pings, by the runtime's own means if it has some
 
 Both are driven by text messages: to `version` it replies its version; at `ping` it sends a ping of its own, and says
 `pong` when the pong has come, or `ping sent` at once where the runtime doesn't show pongs, or `no ping` where it can't
-ping; to any other it replies the same text. It leaves when its standard input ends.
+ping; to `flood` it sends a text of 16 MiB; to any other it replies the same text. It leaves when its standard input
+ends.
 
 Environment: WSKEEP_BIN, WSKEEP_NODE_MODULES, WSKEEP_TEST_DEADLINE as for the integration tests; RUNTIMES_BUILT (the
 directory of the compiled peers) and RUNTIMES_CLASSPATH (of Jetty) as CMake sets them.
@@ -46,7 +48,7 @@ def jobs(expected, chosen):
         if "server" in row:
             yield key, "server", measure.server
             yield key, "server", measure.heartbeat
-        if row.get("client", {}).get("two_at_once", "both") != "both":
+        if row.get("client", {}).get("two_while_sending") in ("first", "last"):
             yield key, "client", measure.repair
 
 

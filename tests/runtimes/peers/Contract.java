@@ -3,6 +3,7 @@ import java.io.IOException;
 /** What the Java peers share; the contract is told in ../run.py. */
 final class Contract {
     static final String OWN = "own";
+    static final int FLOOD = 16 << 20; // bytes
     static final String JAVA = "Java " + System.getProperty("java.version");
 
     /** Something of a runtime that sends. */
@@ -23,7 +24,7 @@ final class Contract {
         if (text.equals("ping")) {
             ping.run(OWN);
         } else {
-            send.run(text.equals("version") ? version : text);
+            send.run(text.equals("version") ? version : text.equals("flood") ? "x".repeat(FLOOD) : text);
         }
     }
 }

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 )
 
 const (
 	own           = "own"
+	flood         = 16 << 20 // bytes
 	heartbeatTime = time.Second
 	patience      = 2 * time.Second // of the heartbeat, for a pong
 )
@@ -26,7 +28,7 @@ func peer(dial func(url string) error, accept http.HandlerFunc) {
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	if role == "client" {
+	if role != "server" {
 		log.Fatal(dial(target))
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,6 +46,8 @@ func obey(text, library string, send func(text string) error, ping func() error)
 		return ping()
 	case "version":
 		return send(library + ", " + runtime.Version())
+	case "flood":
+		return send(strings.Repeat("x", flood))
 	}
 	return send(text)
 }

@@ -1,15 +1,17 @@
 // What the C++ peers share; the contract is told in ../run.py.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <limits>
 #include <string>
 #include <thread>
 
 constexpr const char* kOwn = "own";
+constexpr std::size_t kFlood = 16 << 20;  // bytes
 
 // Ends the process when standard input ends.
 inline void leave_with_the_test() {
@@ -26,11 +28,13 @@ inline void listening(std::uint16_t port) {
 
 // Obeys one message: `send` sends a text, `ping` a ping with the payload kOwn.
 template <class Send, class Ping>
-void obey(const std::string& text, const char* version, Send send, Ping ping) {
+void obey(const std::string& text, const std::string& version, Send send, Ping ping) {
     if (text == "ping") {
         ping();
+    } else if (text == "flood") {
+        send(std::string(kFlood, 'x'));
     } else {
-        send(text == "version" ? std::string(version) : text);
+        send(text == "version" ? version : text);
     }
 }
 

@@ -9,6 +9,7 @@ import sys
 ROLE, TARGET = sys.argv[1:3]
 HEARTBEAT = TARGET == "heartbeat"
 OWN = b"own"
+FLOOD = 16 << 20  # bytes
 PYTHON = f"Python {platform.python_version()}"
 
 
@@ -21,7 +22,7 @@ async def obey(text, version, send, ping):
     if text == "ping":
         await ping()
     else:
-        await send(version if text == "version" else text)
+        await send({"version": version, "flood": "x" * FLOOD}.get(text, text))
 
 
 async def until_end():

@@ -1,5 +1,6 @@
 // gorilla/websocket, as client and as server. Its heartbeat is that of its documentation: pings by a ticker, and a
-// read deadline that every pong moves on.
+// read deadline that every pong moves on. As "silent" it is a client whose application has replaced the ping handler by
+// one that does nothing.
 package main
 
 import (
@@ -52,6 +53,9 @@ func main() {
 		connection, _, err := websocket.DefaultDialer.Dial(url, nil)
 		if err != nil {
 			return err
+		}
+		if role == "silent" {
+			connection.SetPingHandler(func(string) error { return nil })
 		}
 		return serve(connection, false)
 	}
