@@ -4,12 +4,15 @@
 #   deploy/install-packages.sh build        to build it
 #   deploy/install-packages.sh build demo   and to show it (quickstart.sh)
 #   deploy/install-packages.sh build test   and to test it
+#   deploy/install-packages.sh runtimes     what tests/runtimes, a part of the dev preset's tests, needs beside those
 set -euo pipefail
 
 build=(ca-certificates cmake g++ git libboost1.81-dev libcli11-dev libevent-dev libfmt-dev libspdlog-dev libssl-dev
        libyaml-cpp-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev)
 demo=(curl python3 python3-websockets)
 test=(clang-format iproute2 iptables libgtest-dev libgmock-dev procps prometheus)
+runtimes=(chromium default-jdk-headless golang-github-gorilla-websocket-dev golang-go golang-nhooyr-websocket-dev
+          libjetty9-extra-java libjetty9-java libwebsocketpp-dev libwebsockets-dev python3-aiohttp python3-tornado)
 
 packages=()
 for group in "$@"; do
@@ -21,7 +24,8 @@ for group in "$@"; do
       # Debian's nodejs, unless somebody has installed a node and an npm of their own.
       command -v node >/dev/null && command -v npm >/dev/null || packages+=(nodejs npm)
       ;;
-    *) echo "install-packages.sh: unknown group '$group': build, demo or test" >&2; exit 2 ;;
+    runtimes) packages+=("${runtimes[@]}") ;;
+    *) echo "install-packages.sh: unknown group '$group': build, demo, test or runtimes" >&2; exit 2 ;;
   esac
 done
 

@@ -7,7 +7,7 @@ mapfile -t sources < <(find proxy config tests -path '*/node_modules' -prune -o 
 clang-format --dry-run -Werror "${sources[@]}"
 
 mapfile -t sized < <(find proxy config tests deploy -path '*/node_modules' -prune -o -type f \
-  \( -name '*.cc' -o -name '*.h' -o -name '*.py' -o -name '*.mjs' -o -name '*.sh' \) -print)
+  \( -name '*.cc' -o -name '*.h' -o -name '*.py' -o -name '*.mjs' -o -name '*.go' -o -name '*.java' -o -name '*.sh' \) -print)
 wc -l "${sized[@]}" | awk '$2 != "total" && $1 > 400 { print $2 " has " $1 " lines, more than 400"; long = 1 } END { exit long }'
 
 if [ "${1:-}" = --tidy ]; then
