@@ -11,10 +11,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do presets+=("$1"); shift; done
 [ "${1:-}" = -- ] && shift
 [ ${#presets[@]} -gt 0 ] || presets=(dev asan tsan)
 
-groups=(build test)
-# A sanitizer changes nothing in what other runtimes do, so only dev puts them to the test.
-case " ${presets[*]} " in *" dev "* | *" release "*) groups+=(runtimes) ;; esac
-deploy/install-packages.sh "${groups[@]}"
+deploy/install-packages.sh build test
 # `ci` installs exactly what the lock file names; no install scripts are needed, the runtimes are plain binaries.
 (cd tests/integration && npm ci --ignore-scripts --no-audit --no-fund)
 
