@@ -3,17 +3,17 @@
 Unlike a library it can put two pings into one segment, and stay silent when it is pinged.
 """
 
-import pathlib
-import socket
+import fcntl
+import sys
+import termios
 import time
 
 import frames
 import raw
 
 FLOOD = 16 << 20  # bytes of the message that a runtime sends at `flood`: more than fits into two sockets
-FLOODS = 3
-READ_PATIENCE = 0.5  # seconds
-SOCKET_TABLES = [pathlib.Path("/proc/net/tcp"), pathlib.Path("/proc/net/tcp6")]
+FLOODS = 4
+STUCK = 0.5  # seconds that a runtime is left with sending that makes no progress
 PAIRS = 10  # how often two pings are sent together: which of them is answered may be a race in the runtime
 
 
@@ -76,9 +76,16 @@ class FarEnd:
         return tuple(self.pongs)
 
     def begin_flood(self, messages=1):
-        """Has the runtime send long messages, of which nothing is read: it is in the middle of them from here on."""
+        """Has the runtime send long messages, of which nothing is read, until its sending is stuck in them."""
         self._send(*[(frames.TEXT, b"flood")] * messages)
-        self._stream.sock.recv(1, socket.MSG_PEEK)
+        arrived, before = 0, -1
+        while not arrived or arrived != before:
+            time.sleep(STUCK / 5)
+            arrived, before = self._waiting(), arrived
+
+    def _waiting(self):
+        """Bytes that have come and weren't read."""
+        return int.from_bytes(fcntl.ioctl(self._stream.sock, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def end_flood(self, messages=1):
         """Reads the long messages and what comes with them."""
@@ -91,18 +98,6 @@ class FarEnd:
         while not self.pongs:
             self._note(self._stream.frame_of(frames.PING, frames.PONG))
 
-    def _await_read(self):
-        """Returns when the runtime has read all that was sent to it, or when it is plain that it won't: some read
-        nothing while they write."""
-        ports = [f"{name()[1]:04X}" for name in (self._stream.sock.getpeername, self._stream.sock.getsockname)]
-        end = time.monotonic() + READ_PATIENCE
-        while time.monotonic() < end:
-            for line in "".join(path.read_text() for path in SOCKET_TABLES).splitlines():
-                _, local, remote, _, queues, *_ = line.split()
-                if [local.partition(":")[2], remote.partition(":")[2]] == ports and queues.endswith(":00000000"):
-                    return
-            time.sleep(0.01)
-
     def ping(self, *payloads):
         """Sends these pings in one segment; `pongs` will be theirs."""
         self.pongs.clear()
@@ -111,7 +106,7 @@ class FarEnd:
     def _of_two_in_a_flood(self):
         self.begin_flood()
         self.ping(b"1", b"2")
-        self._await_read()
+        time.sleep(STUCK)  # to be read by the runtime while it can't answer; nothing would show that it was
         self.end_flood()
         return tuple(self.pongs)
 

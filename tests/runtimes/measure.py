@@ -155,8 +155,19 @@ def heartbeat(key):
     return {"heartbeat": "yes" if ends else "not while pinged"}, [f"ended the deaf client after {took:.1f} s ({by})"]
 
 
+ROUNDS = 5  # of the backend's heartbeat
 FLOODS = 4
 MESSAGES = 4  # of each flood: more than fits into all sockets on its way
+
+
+def _lives_under_ws(bench, key):
+    """The client under the heartbeat of `ws`, while wskeep pings at the same interval."""
+    program = bench.wskeep(bench.server("ws", heartbeat=True),
+                           keepalive("client", **{**PINGED, "ping_interval": "1s"}, policy="strict"))
+    bench.client(key, program.port)
+    scrape = program.wait_metric("wskeep_pongs_received_total", ROUNDS, leg="client", result="foreign")
+    if (closed := scrape.value("wskeep_connections_closed_total")) != 0:
+        raise AssertionError(f"{closed} sessions ended under the heartbeat of ws")
 
 
 def repair(key):
@@ -169,6 +180,7 @@ def repair(key):
     only the first shows that it read the others by the pong to our next ping.
     """
     with Bench() as bench:
+        _lives_under_ws(bench, key)
         backend = bench.backend()
         program = bench.wskeep(backend.port, keepalive("client", **PINGED, policy="strict"))
         bench.client(key, program.port)
@@ -178,7 +190,7 @@ def repair(key):
             sent = program.metrics().value("wskeep_pings_sent_total", leg="client")
             program.wait_metric("wskeep_pings_sent_total", sent + 1, leg="client")
             far.ping(b"beat %d" % i)
-            program.wait_metric("wskeep_pings_sent_total", sent + 2, leg="client")
+            program.wait_metric("wskeep_pings_sent_total", sent + 3, leg="client")  # the one before was read
             far.end_flood(MESSAGES)
             far.await_pong()
             far.ask("a second pong would be here")
