@@ -89,6 +89,9 @@ void Oracle::has_seen_end(Leg leg, net::IoResult::Status how) {
     return "wskeep sees the " + std::string(to_string(leg)) +
            (how == net::IoResult::Status::kEnd ? "'s end of stream" : "'s connection broken");
   });
+  using Input = relay::Leg::Input;
+  const bool passes = this->leg(leg).input == Input::kFrames || this->leg(leg).input == Input::kRaw;
+  if (passes && !links_[static_cast<std::size_t>(leg)]->broken()) side(leg).from.end();
   ending_.ended(leg, how == net::IoResult::Status::kFailed);
 }
 
@@ -172,7 +175,9 @@ void Oracle::on_repaid(Leg to, const Bytes&) {
 
 void Oracle::on_own_frame(Leg to, const Frame& frame, bool inside_message) {
   const TimePoint since = side(other(to)).from.message_since();
-  if (inside_message && frame.opcode != kCloseOpcode && timeline_.now() - since < config_.relay.inject_hold) {
+  const bool repays = frame.opcode == kPongOpcode && side(other(to)).pings.may_repay(frame.payload);
+  if (inside_message && !repays && frame.opcode != kCloseOpcode &&
+      timeline_.now() - since < config_.relay.inject_hold) {
     verdict_.broken(kHold, "a frame of wskeep's " + seconds(timeline_.now() - since) +
                                " into a message to the " + std::string(to_string(to)));
   }
@@ -209,6 +214,7 @@ void Oracle::own_pong(Leg to, const Frame& frame) {
   verdict_.require(skipped <= may_give_way_, kAnswers, "an earlier ping of the client's was passed over");
   may_give_way_ -= std::min(skipped, may_give_way_);
   owed_.erase(owed_.begin(), it + 1);
+  last_answer_ = frame.payload;
   ++tally_.of(to).answers;
 }
 

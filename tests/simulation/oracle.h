@@ -101,7 +101,8 @@ class Oracle final : public Witness, public Loop::Observer, private Passage::Jud
   std::array<Side, observe::kLegs> sides_;
   Ending ending_;
   Tally tally_;
-  std::deque<Owed> owed_;         // answers to the client's pings
+  std::deque<Owed> owed_;  // answers to the client's pings
+  Bytes last_answer_;
   std::size_t may_give_way_ = 0;  // of these, to later ones
   Ending::Views before_;          // the last call
   Silence::Sleep sleep_;

@@ -138,11 +138,17 @@ void Oracle::check_complete(const LegView& leg, Leg name) {
 
 void Oracle::check_answers(const LegView& client) {
   if (!client.open || owed_.empty() || client.waiting != 0) return;
-  const bool held = timeline_.now() - owed_.front().since > config_.relay.inject_hold + 2 * Loop::kLateness &&
-                    timeline_.now() > sleep_.until && client.at_frame_boundary;
-  if (!client.at_message_boundary && !held) return;
-  verdict_.require(owed_.size() <= may_give_way_, kAnswers,
-                   "a ping of the client's could be answered, and is not");
+  const auto due = [&](TimePoint since) {
+    return client.at_message_boundary ||
+           (client.at_frame_boundary &&
+            client.now - since > config_.relay.inject_hold + 2 * Loop::kLateness &&
+            client.now > sleep_.until);
+  };
+  if (owed_.size() > may_give_way_ && due(owed_[may_give_way_].since))
+    return verdict_.broken(kAnswers, "a ping of the client's could be answered, and is not");
+  if (!due(owed_.back().since)) return;
+  verdict_.require(owed_.back().payload == last_answer_, kAnswers,
+                   "the latest ping of the client's gave way");
   owed_.clear();  // which of several alike have given way can't be told before
   may_give_way_ = 0;
 }

@@ -180,7 +180,7 @@ bool Passage::complete() const noexcept {
   if (own_close_) return true;
   if (expects()) return false;
   if (raw()) return raw_left_ == raw_.size();
-  return cutter_.rest_is_control() || out_.size() == cutter_.rest().size();
+  return (cutter_.rest_is_control() && !ended_) || out_.size() == cutter_.rest().size();
 }
 
 }  // namespace wskeep::simulation

@@ -39,8 +39,11 @@ class Passage {
 
   void entered(std::span<const std::uint8_t> bytes);
   void left(std::span<const std::uint8_t> bytes);
+  // The stream has ended, with the frame at hand as far as it has come.
+  void end() noexcept { ended_ = true; }
 
-  // Whether everything that was read and must pass on has left, but for the beginning of a control frame.
+  // Whether everything that was read and must pass on has left, but for the beginning of a control frame that
+  // may yet be whole.
   bool complete() const noexcept;
   bool complete_to_close() const noexcept { return own_close_ || !expects(); }  // at least to the Close
   // Of what was read.
@@ -99,6 +102,7 @@ class Passage {
   std::uint64_t position_ = 0;
   bool closed_ = false;        // a Close was read
   bool message_open_ = false;  // in what has come out
+  bool ended_ = false;
   bool close_left_ = false;
   bool own_close_ = false;
 };

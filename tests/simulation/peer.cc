@@ -110,10 +110,17 @@ void Peer::act() {
   later(dice_.time(1us, 2 * character_.acts_every), &Peer::act);
   if (close_said_ || finishing_) return;
   if (dice_.chance(character_.busy_percent)) return be_busy(dice_.time(1ms, character_.busy_for));
-  switch (dice_.below(8)) {
-    case 0:
-    case 1: return say(kPingOpcode, ping_payload());
-    case 2: return say(kPongOpcode, numbered('u', 0));
+  switch (dice_.below(32)) {
+    case 0: return say_pings(dice_.any_scale<std::size_t>(1, 1000));
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6: return say(kPingOpcode, ping_payload());
+    case 7:
+    case 8:
+    case 9: return say(kPongOpcode, numbered('u', 0));
     default: return say_message();
   }
 }
@@ -149,7 +156,7 @@ void Peer::end() {
     case Ending::kNone: return;
     case Ending::kClose: return say_close();
     case Ending::kIllegal: return say_illegal();
-    case Ending::kFin: return finish();
+    case Ending::kFin: return say_part_and_finish();
     case Ending::kReset: over_ = true; return link_.reset();
     case Ending::kVanish: over_ = true; return link_.cut();
     case Ending::kFreeze: over_ = true; return;
@@ -174,7 +181,12 @@ void Peer::say_fragment() {
   if (message_open_) later(dice_.time(0ns, 2 * character_.acts_every), &Peer::say_fragment);
 }
 
+void Peer::say_pings(std::size_t count) {
+  while (count-- != 0) say(kPingOpcode, ping_payload());
+}
+
 void Peer::say_illegal() {
+  dripping_ = dripping_ || dice_.chance(50);
   switch (dice_.below(5)) {
     case 0: say(3, numbered('i', 3)); break;
     case 1: say(1, numbered('i', 3), true, 2); break;
@@ -190,6 +202,16 @@ void Peer::say_close() {
   close_said_ = true;
 }
 
+// Some die in the middle of a frame.
+void Peer::say_part_and_finish() {
+  if (!close_said_ && dice_.chance(50)) {
+    dripping_ = true;  // so that it is not handed over yet
+    say(dice_.chance(50) ? kPingOpcode : kPongOpcode, numbered('x', 0));
+    outgoing_.resize(outgoing_.size() - std::min(outgoing_.size(), dice_.size(1, 8)));
+  }
+  finish();
+}
+
 void Peer::finish() {
   if (!outgoing_.empty()) return later(10ms, &Peer::finish);
   finishing_ = true;
@@ -197,6 +219,7 @@ void Peer::finish() {
 }
 
 void Peer::say(std::uint8_t opcode, const Bytes& payload, bool fin, std::uint8_t rsv) {
+  if (finishing_) return;
   test::Head head{.opcode = opcode, .fin = fin, .rsv = rsv};
   if (is_client()) {
     const auto random = dice_.next();
@@ -211,12 +234,12 @@ void Peer::say(std::uint8_t opcode, const Bytes& payload, bool fin, std::uint8_t
 }
 
 void Peer::pump() {
-  if (!finishing_) link_.say(outgoing_);
+  link_.say(outgoing_);
   outgoing_.clear();
 }
 
 void Peer::drip() {
-  const std::size_t size = dice_.size(1, std::min(kDrop, std::max<std::size_t>(outgoing_.size(), 1)));
+  const std::size_t size = dice_.any_scale<std::size_t>(1, kDrop);
   if (size >= outgoing_.size()) {
     dripping_ = false;
     return pump();

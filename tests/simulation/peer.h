@@ -64,6 +64,8 @@ class Peer {
   void say_message();
   void say_fragment();
   void say_illegal();
+  void say_pings(std::size_t count);
+  void say_part_and_finish();
   void say_close();
   void finish();
   void say(std::uint8_t opcode, const Bytes& payload, bool fin = true, std::uint8_t rsv = 0);
