@@ -77,6 +77,7 @@ void Heartbeat::ping_passed_on(std::span<const std::uint8_t> payload, std::uint6
                                std::uint64_t random) noexcept {
   if (!beats()) return;
   ledger_.sent_foreign(payload, end);
+  foreign_end_ = end;
   next_beat_ = now + next_interval(random);
   heard_since_beat_ = false;
   if (own_end_ == 0) ping_due_.reset();
@@ -84,8 +85,10 @@ void Heartbeat::ping_passed_on(std::span<const std::uint8_t> payload, std::uint6
 
 std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint now) noexcept {
   const bool own_left = own_end_ != 0 && own_end_ <= position;
-  // Ours may have left unknown to the ledger, when that had no room for it.
-  const bool any_left = ledger_.passed(position, now) || own_left;
+  const bool foreign_left = foreign_end_ != 0 && foreign_end_ <= position;
+  if (foreign_left) foreign_end_ = 0;
+  // Either may have left unknown to the ledger, when that had no room for it.
+  const bool any_left = ledger_.passed(position, now) || own_left || foreign_left;
   if (any_left && !waiting_ && !stopped_) {
     waiting_ = true;
     waiting_since_ = now;

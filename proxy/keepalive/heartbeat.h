@@ -51,7 +51,7 @@ class Heartbeat {
                       std::uint64_t random) noexcept;
 
   // Whether a ping waits to leave, so that `passed` wants to know of it.
-  bool has_unsent() const noexcept { return own_end_ != 0 || ledger_.has_unsent(); }
+  bool has_unsent() const noexcept { return own_end_ != 0 || foreign_end_ != 0 || ledger_.has_unsent(); }
 
   // The stream has left for the kernel up to byte `position`: the latency and the timeout of the pings before
   // it count from here. How long after its due time that was, if one of them was ours.
@@ -114,6 +114,7 @@ class Heartbeat {
   TimePoint probe_at_ = TimePoint::max();  // when to ask whether the peer has read past a foreign ping
   TimePoint waiting_since_{};              // when the first unanswered ping left, while waiting_
   std::uint64_t own_end_ = 0;              // where our ping ends, between `ping_sent` and its leaving
+  std::uint64_t foreign_end_ = 0;          // where the last passed-on ping ends, until it has left
   PongLedger ledger_;
   bool waiting_ = false;
   bool silent_ = false;

@@ -189,7 +189,10 @@ void Session::relay_ping(Leg& from, std::span<const std::uint8_t> frame, Gather&
   out.add(frame);
   if (phase_ != Phase::kOpen) return;
   out.flush();
-  other(from).note_ping_passed_on(payload.bytes(), frame.size());
+  Leg& to = other(from);
+  to.note_ping_passed_on(payload.bytes(), frame.size());
+  // It has put off our own beat, which would have looked for what is missed.
+  note_missed(to, environment_.clock.now());
 }
 
 bool Session::answers_pings(const Leg& from) const noexcept {

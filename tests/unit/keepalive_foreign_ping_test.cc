@@ -103,6 +103,20 @@ TEST(ForeignPing, NoProbeOnceTheForeignPingIsAnswered) {
   EXPECT_EQ(beating.deadline(), 10s + 1ms);
 }
 
+// A peer that speaks and never answers leaves the ledger full; when it dies, that must not hide it.
+TEST(ForeignPing, SilenceCountsFromOneThatTheLedgerHasNoRoomFor) {
+  Beating beating;
+  for (std::size_t i = 0; i < PongLedger::kMost; ++i) beating.pass_on("f" + std::to_string(i), 0s);
+  beating.leave(0s);
+  beating.heart.heard();
+  beating.pass_on("g", 1s);
+  EXPECT_TRUE(beating.heart.has_unsent());
+  beating.leave(2s);
+  EXPECT_FALSE(beating.heart.has_unsent());
+  EXPECT_EQ(beating.poll(8s - 1ns), Dues{});
+  EXPECT_EQ(beating.poll(8s), Dues{Due::kSilent});
+}
+
 // Their number has no bound: each would ask for the next.
 TEST(ForeignPing, APongThatAnswersNoPingOfOursAsksForNoProbe) {
   Beating beating;

@@ -221,5 +221,17 @@ TEST_F(Repair, AClientsPingThatPassesIsRepaidToTheClient) {
   EXPECT_EQ(counters->pings_answered[LegName::kClient].value(), 0U);
 }
 
+// The backend's pings put off ours, and the client's words its timeout; still somebody counts.
+TEST_F(Repair, WhatIsMissedIsCountedWhileTheBackendBeats) {
+  open();
+  for (int i = 0; i < 10; ++i) {
+    backend_pings("f" + std::to_string(i));
+    from_client(client_frame(Opcode::kText, "here"));
+    pass(5s);
+  }
+  EXPECT_EQ(counters->connections_never_ponged.value(), 1);
+  EXPECT_EQ(missed(), 6U) << "those that are 20 s old";
+}
+
 }  // namespace
 }  // namespace wskeep::relay
