@@ -15,7 +15,8 @@ std::string describe(const keepalive::Settings& settings) {
 }
 
 std::string describe(const Character& peer) {
-  constexpr std::array<const char*, 6> kAnswers = {"each", "the first", "the last", "none", "empty", "wrong"};
+  constexpr std::array<const char*, 7> kAnswers = {"each", "each backward", "the first", "the last",
+                                                   "none", "empty",         "wrong"};
   return fmt::format("answers {} within {}, sips {} each {}, heartbeat {}, {}",
                      kAnswers[static_cast<std::size_t>(peer.answers)], seconds(peer.thinks), peer.sip,
                      seconds(peer.sip_every), seconds(peer.heartbeat), peer.polite ? "polite" : "rude");

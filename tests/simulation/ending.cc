@@ -58,11 +58,17 @@ void Ending::closed(Leg leg) {
   if (!first_) first_ = choose(leg, CloseReason::kClientClose, CloseReason::kBackendClose);
 }
 
-void Ending::ended(Leg leg, bool broken) {
-  lost_[index_of(leg)] = true;
+void Ending::ended(Leg leg, Loss loss) {
+  lost_[index_of(leg)] = loss;
   if (first_) return;
-  first_ = broken ? choose(leg, CloseReason::kClientReset, CloseReason::kBackendReset)
-                  : choose(leg, CloseReason::kClientEof, CloseReason::kBackendEof);
+  switch (loss) {
+    case Loss::kNone: return;
+    case Loss::kEnd: first_ = choose(leg, CloseReason::kClientEof, CloseReason::kBackendEof); return;
+    case Loss::kReset: first_ = choose(leg, CloseReason::kClientReset, CloseReason::kBackendReset); return;
+    case Loss::kTimeout:
+      first_ = choose(leg, CloseReason::kNetworkDead, CloseReason::kBackendUnresponsive);
+      return;
+  }
 }
 
 // Whether a stall is long enough shows before the call that ends it.
@@ -100,9 +106,8 @@ void Ending::check_reason(const relay::Session& session, const Views& legs) {
     case CloseReason::kBackendClose:
     case CloseReason::kClientEof:
     case CloseReason::kBackendEof: holds = first_ == reason; break;
-    // A write that failed has used up the error: then the reset reads as an end.
-    case CloseReason::kClientReset: holds = lost_[0]; break;
-    case CloseReason::kBackendReset: holds = lost_[1]; break;
+    case CloseReason::kClientReset: holds = lost_[0] == Loss::kReset; break;
+    case CloseReason::kBackendReset: holds = lost_[1] == Loss::kReset; break;
     case CloseReason::kClientWriteStalled: holds = stalled_[0]; break;
     case CloseReason::kBackendWriteStalled: holds = stalled_[1]; break;
     case CloseReason::kIdle:
@@ -124,7 +129,8 @@ void Ending::check_reason(const relay::Session& session, const Views& legs) {
     case CloseReason::kNetworkDead:
     case CloseReason::kAppStalled:
     case CloseReason::kKeepaliveTimeout:
-    case CloseReason::kBackendUnresponsive: break;  // Silence judges these
+    case CloseReason::kBackendUnresponsive:
+      break;  // Silence judges these, where no timeout of the kernel's was seen
   }
   verdict_.require(holds, kWhy, "it has not happened: " + std::string(to_string(reason)));
 }
@@ -151,7 +157,7 @@ void Ending::check_limits(const relay::Session& session, const Views& legs, Time
   const nanoseconds timeout = settings_.close_timeout;
   TimePoint latest = std::max(*closing_since_, woke) + 2 * timeout;
   // A protocol error is ended in kEnding, which has a time of its own.
-  if (session.phase() == Phase::kHalfClosed || (lost_[0] != lost_[1]))
+  if (session.phase() == Phase::kHalfClosed || ((lost_[0] == Loss::kNone) != (lost_[1] == Loss::kNone)))
     latest = std::max(latest, last_read_ + 3 * timeout);
   if (drained_) latest = std::max(latest, last_drain_) + 4 * timeout + settings_.write_stall_timeout;
   if (now > latest + kLate)
@@ -164,8 +170,8 @@ void Ending::check_code(Leg to, std::uint16_t code, const relay::Session& sessio
   };
   const bool polite = is({CloseReason::kShutdown, CloseReason::kIdle, CloseReason::kMaxAge}) || cut_;
   const auto silent = session.reason() ? silent_leg(*session.reason()) : std::nullopt;
-  const bool client_lost = lost_[0] || stalled_[0] || silent == Leg::kClient;
-  const bool backend_lost = lost_[1] || stalled_[1] || silent == Leg::kBackend;
+  const bool client_lost = lost_[0] != Loss::kNone || stalled_[0] || silent == Leg::kClient;
+  const bool backend_lost = lost_[1] != Loss::kNone || stalled_[1] || silent == Leg::kBackend;
   bool holds = code == 1002 && illegal_;
   if (to == Leg::kClient) {
     holds = holds || (code == 1001 && polite) || (code == 1011 && silent == Leg::kClient) ||

@@ -26,7 +26,8 @@ class Ending {
   void read(observe::Leg leg, bool data, TimePoint now);
   void wrote(observe::Leg leg, std::size_t bytes, TimePoint now);
   void closed(observe::Leg leg);  // a Close was read
-  void ended(observe::Leg leg, bool broken);
+  enum class Loss : std::uint8_t { kNone, kEnd, kReset, kTimeout };
+  void ended(observe::Leg leg, Loss loss);
   void illegal() noexcept { illegal_ = true; }
   void cut() noexcept { cut_ = true; }
   void go_away() noexcept { went_away_ = true; }
@@ -58,7 +59,7 @@ class Ending {
   TimePoint last_drain_{};
   bool drained_ = false;                       // something waited since closing_since_
   std::optional<observe::CloseReason> first_;  // what a peer did first that ends a session
-  std::array<bool, observe::kLegs> lost_{};    // that peer's stream has ended or broken
+  std::array<Loss, observe::kLegs> lost_{};    // how that peer's stream has ended
   bool reason_checked_ = false;
   bool illegal_ = false;
   bool cut_ = false;

@@ -88,6 +88,7 @@ void Link::break_with(int error) {
   in_.close();
   out_.close();
   error_ = error;
+  timed_out_ = error == ETIMEDOUT;
   news_();
 }
 

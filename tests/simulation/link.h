@@ -44,6 +44,7 @@ class Link {
   const Pipe& incoming() const noexcept { return in_; }
   const Pipe& outgoing() const noexcept { return out_; }
   bool broken() const noexcept { return broken_; }
+  bool timed_out() const noexcept { return timed_out_; }  // by wskeep's kernel
   bool tells_progress() const noexcept { return nature_.tells_progress; }
 
   // The peer's end.
@@ -77,6 +78,7 @@ class Link {
   int error_ = 0;        // to be shown once to wskeep
   bool broken_ = false;  // wskeep's end: nothing more comes or goes
   bool lost_ = false;
+  bool timed_out_ = false;
 };
 
 }  // namespace wskeep::simulation

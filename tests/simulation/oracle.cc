@@ -89,10 +89,14 @@ void Oracle::has_seen_end(Leg leg, net::IoResult::Status how) {
     return "wskeep sees the " + std::string(to_string(leg)) +
            (how == net::IoResult::Status::kEnd ? "'s end of stream" : "'s connection broken");
   });
+  const Link& link = *links_[static_cast<std::size_t>(leg)];
   using Input = relay::Leg::Input;
   const bool passes = this->leg(leg).input == Input::kFrames || this->leg(leg).input == Input::kRaw;
-  if (passes && !links_[static_cast<std::size_t>(leg)]->broken()) side(leg).from.end();
-  ending_.ended(leg, how == net::IoResult::Status::kFailed);
+  if (passes && !link.broken()) side(leg).from.end();
+  // A write that failed has used up the error: then a reset reads as an end.
+  ending_.ended(leg, !link.broken()     ? Ending::Loss::kEnd
+                     : link.timed_out() ? Ending::Loss::kTimeout
+                                        : Ending::Loss::kReset);
 }
 
 void Oracle::has_written(Leg leg, std::span<const std::uint8_t> bytes) {
@@ -147,6 +151,7 @@ Fate Oracle::fate_of_pong(Leg from, const Frame& frame) {
   if (meaning.perhaps) side(from).silence.answered(meaning.answers && meaning.surely);
   Tally::Seen& seen = tally_.of(from);
   ++seen.pongs;
+  seen.unsure = seen.unsure || !meaning.surely;
   const nanoseconds timeout = heartbeat_of(config_, from).pong_timeout;
   const bool in_time = meaning.surely && meaning.latency && *meaning.latency < timeout;
   if (meaning.first_time) ++seen.maybe_matched;

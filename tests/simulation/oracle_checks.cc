@@ -86,7 +86,7 @@ void Oracle::check_end_of_life() {
                reason == CloseReason::kMaxAge;
   const auto unread = [&](Leg name) { return view(name).unread; };
   if (const auto silent = silent_leg(reason);
-      silent && !links_[static_cast<std::size_t>(*silent)]->broken()) {
+      silent && !links_[static_cast<std::size_t>(*silent)]->timed_out()) {
     side(*silent).silence.ended(before_[static_cast<std::size_t>(*silent)], reason, sleep_, unread(*silent));
   }
   for (const Leg name : kLegs) {

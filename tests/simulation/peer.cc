@@ -95,6 +95,7 @@ void Peer::answer() {
     case Answers::kNever: return;
     case Answers::kFirst: return say(kPongOpcode, pings.front());
     case Answers::kLast: return say(kPongOpcode, pings.back());
+    case Answers::kBackward: std::ranges::reverse(pings); break;
     case Answers::kEach:
     case Answers::kEmpty:
     case Answers::kWrong: break;

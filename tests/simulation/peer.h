@@ -17,7 +17,7 @@ namespace wskeep::simulation {
 
 struct Character {
   // Which of the pings that it finds waiting it answers, and how.
-  enum class Answers : std::uint8_t { kEach, kFirst, kLast, kNever, kEmpty, kWrong };
+  enum class Answers : std::uint8_t { kEach, kBackward, kFirst, kLast, kNever, kEmpty, kWrong };
   enum class PingPayload : std::uint8_t { kEmpty, kConstant, kUnique, kEightBytes, kLong };
   enum class Ending : std::uint8_t { kNone, kClose, kIllegal, kFin, kReset, kVanish, kFreeze };
 

@@ -22,6 +22,8 @@ Scenario::Scenario(Dice& dice) : calm_(dice.chance(40)) {
     make_heartbeat_trial(dice);
   } else if (!calm_) {
     make_misfortunes(dice);
+  } else if (dice.chance(40)) {
+    make_naps(dice);
   }
   if (dice.chance(10)) misfortunes.push_back({Misfortune::Kind::kGoAway, {}, dice.time(0ns, lasts), {}});
 }
@@ -77,7 +79,7 @@ void Scenario::make_peers(Dice& dice) {
   using PingPayload = Character::PingPayload;
   using Ending = Character::Ending;
   for (Character& peer : peers) {
-    peer.answers = dice.pick<Answers, 8>({Answers::kEach, Answers::kEach, Answers::kEach, Answers::kFirst,
+    peer.answers = dice.pick<Answers, 8>({Answers::kEach, Answers::kEach, Answers::kBackward, Answers::kFirst,
                                           Answers::kLast, Answers::kNever, Answers::kEmpty, Answers::kWrong});
     peer.thinks = dice.chance(60) ? nanoseconds(1ms) : dice.time(1ms, 2 * beat_);
     peer.pings = dice.pick<PingPayload, 5>({PingPayload::kEmpty, PingPayload::kConstant, PingPayload::kUnique,
@@ -114,17 +116,26 @@ void Scenario::make_misfortunes(Dice& dice) {
   }
 }
 
+// The loop oversleeps by about a timeout, so that it is near what a peer may be judged by.
+void Scenario::make_naps(Dice& dice) {
+  const nanoseconds timeout = config.keepalive.client.heartbeat.pong_timeout;
+  for (std::size_t left = dice.size(1, 5); left != 0; --left) {
+    misfortunes.push_back({Misfortune::Kind::kSleep, observe::Leg::kClient, dice.time(0ns, lasts),
+                           dice.time(timeout / 4, 2 * timeout)});
+  }
+}
+
 // Only the backend's heartbeat, wskeep's pings, and a client with some way of answering.
 void Scenario::make_heartbeat_trial(Dice& dice) {
   heartbeat_must_hold = true;
   using Answers = Character::Answers;
   Character& client = peers[0];
   Character& backend = peers[1];
-  client = {
-      .answers = dice.pick<Answers, 4>({Answers::kEach, Answers::kFirst, Answers::kLast, Answers::kEmpty}),
-      .thinks = dice.time(0ms, 50ms),
-      .largest = 1,
-      .polite = true};
+  client = {.answers = dice.pick<Answers, 5>(
+                {Answers::kEach, Answers::kBackward, Answers::kFirst, Answers::kLast, Answers::kEmpty}),
+            .thinks = dice.time(0ms, 50ms),
+            .largest = 1,
+            .polite = true};
   backend = {.pings = backend.pings, .largest = 1, .heartbeat = dice.time(1s, 10s), .polite = true};
   config.keepalive.client.heartbeat.ping_interval = dice.any_scale(milliseconds(100), milliseconds(20'000));
   if (dice.chance(50)) {  // in step, so that the two pings meet

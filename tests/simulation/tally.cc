@@ -58,13 +58,14 @@ void Tally::check_leg(const observe::WorkerCounters& counters, Leg leg, bool int
     compare("frames", counters.frames[direction][kind].value(), seen.frames[opcode], !cut_short, false);
   compare("pings_sent", counters.pings_sent[leg].value(), seen.own_pings, intact, true);
   compare("pings_answered", counters.pings_answered[leg].value(), seen.answers, intact, true);
-  compare("pongs_repaired", counters.pongs_repaired[leg].value(), seen.repaid, intact, true);
 
   const auto& pongs = counters.pongs_received[leg];
   const std::uint64_t matched = pongs[PongKind::kMatched].value();
   const std::uint64_t foreign = pongs[PongKind::kForeign].value();
   compare("pongs", matched + pongs[PongKind::kLate].value() + foreign, seen.pongs, !cut_short, false);
-  compare("foreign pongs", foreign, seen.passed, intact, true);
+  const std::uint64_t repaired = counters.pongs_repaired[leg].value();
+  compare("foreign pongs and repaid ones", foreign + repaired, seen.passed + seen.repaid, intact, true);
+  if (!seen.unsure) compare("repaid pongs", repaired, seen.repaid, intact, true);
   compare("matched pongs", matched, seen.maybe_matched, false, false);
   if (!cut_short) compare("matched pongs", matched, seen.surely_matched, false, true);
   const std::uint64_t missed = counters.pongs_missed[leg].value();

@@ -23,6 +23,7 @@ class Tally {
     std::uint64_t passed = 0;   // of these went on to the other peer
     std::uint64_t surely_matched = 0;
     std::uint64_t maybe_matched = 0;
+    bool unsure = false;       // which of its pongs were its own and which wskeep's in its place
     std::uint64_t repaid = 0;  // in its place
   };
 
