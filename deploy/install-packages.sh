@@ -4,7 +4,7 @@
 #   deploy/install-packages.sh build        to build it
 #   deploy/install-packages.sh build demo   and to show it (quickstart.sh)
 #   deploy/install-packages.sh build test   and to test it
-#   deploy/install-packages.sh runtimes     what tests/runtimes (-DWSKEEP_RUNTIMES=ON) needs beside those
+#   deploy/install-packages.sh runtimes     what the runtimes of its tests need beside those
 set -euo pipefail
 
 build=(ca-certificates cmake g++ git libboost1.81-dev libcli11-dev libevent-dev libfmt-dev libspdlog-dev libssl-dev

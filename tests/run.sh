@@ -11,13 +11,18 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do presets+=("$1"); shift; done
 [ "${1:-}" = -- ] && shift
 [ ${#presets[@]} -gt 0 ] || presets=(dev asan tsan)
 
-deploy/install-packages.sh build test
+groups=(build test)
+# The runtimes are measured without sanitizers only.
+for preset in "${presets[@]}"; do
+  case "$preset" in dev | release) groups+=(runtimes); break ;; esac
+done
+deploy/install-packages.sh "${groups[@]}"
 # `ci` installs exactly what the lock file names; no install scripts are needed, the runtimes are plain binaries.
 (cd tests/integration && npm ci --ignore-scripts --no-audit --no-fund)
 
 for preset in "${presets[@]}"; do
   echo "== $preset"
-  cmake --preset "$preset" -DWSKEEP_WERROR=ON >/dev/null
+  cmake --preset "$preset" -DWSKEEP_WERROR=ON -DWSKEEP_RUNTIMES=ON >/dev/null
   cmake --build --preset "$preset"
   ctest --preset "$preset" --parallel "$(nproc)" "$@"
 done

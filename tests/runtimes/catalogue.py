@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import shutil
 
 import harness
 
@@ -29,7 +28,7 @@ def _java(name):
 
 
 def _command(key):
-    if key in ("ws", "undici"):
+    if key in ("ws", "undici", "chromium"):
         return _script("node", f"{key}.mjs")
     if key in ("bun", "deno"):
         return _script(key, f"{key}.mjs")
@@ -40,13 +39,7 @@ def _command(key):
     return [str(BUILT / key)]
 
 
-def client(key, url, directory):
-    """The command line of a client; `directory` is an empty one that it may fill."""
-    if key == "chromium":
-        # --no-sandbox, because it refuses to run as root with one.
-        return [shutil.which("chromium") or "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-                f"--user-data-dir={directory}", f"{(PEERS / 'chromium.html').as_uri()}#{url}"]
+def client(key, url):
     if key == "gorilla_silent":
         return [*_command("gorilla"), "silent", url]
     return [*_command(key), "client", url]

@@ -1,7 +1,6 @@
 """What is measured of a runtime: alone, against a socket by hand, and through wskeep for twenty ping intervals."""
 
 import contextlib
-import tempfile
 import time
 
 import catalogue
@@ -32,8 +31,7 @@ class Bench(contextlib.ExitStack):
         return process
 
     def client(self, key, port):
-        directory = self.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        return self.process(f"client {key}", catalogue.client(key, f"ws://127.0.0.1:{port}/{key}", directory))
+        return self.process(f"client {key}", catalogue.client(key, f"ws://127.0.0.1:{port}/{key}"))
 
     def server(self, key, heartbeat=False):
         process = self.process(f"server {key}", catalogue.server(key, heartbeat))

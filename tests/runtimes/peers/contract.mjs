@@ -5,7 +5,7 @@ import process from "node:process";
 export const [role, target] = process.argv.slice(2);
 export const heartbeat = target === "heartbeat";
 export const OWN = "own";
-const FLOOD = 16 << 20; // bytes
+export const FLOOD = 16 << 20; // bytes
 export const load = createRequire(`${process.env.RUNTIMES_NODE_MODULES}/`);
 
 process.stdin.on("end", () => process.exit(0)).resume();
