@@ -4,7 +4,6 @@ import signal
 import time
 import unittest
 
-import harness
 from network import MORE, NetworkTest, moment, stop_process
 
 INTERVAL, TIMEOUT = 1.0, 1.0
@@ -135,9 +134,8 @@ class Silence(NetworkTest):
         self.assertEqual(swarm.out.count(event="close"), 0)
 
     def pause(self, seconds):
-        """For how long something is stopped is what is tested here."""
-        with self.assertRaises(AssertionError):
-            harness.wait_until(lambda: False, "the pause", seconds)
+        """Not to wait for anything: for how long something is stopped is what is tested here."""
+        time.sleep(seconds)
 
 
 if __name__ == "__main__":
