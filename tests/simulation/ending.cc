@@ -169,12 +169,12 @@ void Ending::check_code(Leg to, std::uint16_t code, const relay::Session& sessio
     return session.reason() && std::ranges::find(reasons, *session.reason()) != reasons.end();
   };
   const bool polite = is({CloseReason::kShutdown, CloseReason::kIdle, CloseReason::kMaxAge}) || cut_;
-  const auto silent = session.reason() ? silent_leg(*session.reason()) : std::nullopt;
-  const bool client_lost = lost_[0] != Loss::kNone || stalled_[0] || silent == Leg::kClient;
-  const bool backend_lost = lost_[1] != Loss::kNone || stalled_[1] || silent == Leg::kBackend;
+  const auto silent = [&](Leg leg) { return session.reason() && silent_leg(*session.reason()) == leg; };
+  const bool client_lost = lost_[0] != Loss::kNone || stalled_[0] || silent(Leg::kClient);
+  const bool backend_lost = lost_[1] != Loss::kNone || stalled_[1] || silent(Leg::kBackend);
   bool holds = code == 1002 && illegal_;
   if (to == Leg::kClient) {
-    holds = holds || (code == 1001 && polite) || (code == 1011 && silent == Leg::kClient) ||
+    holds = holds || (code == 1001 && polite) || (code == 1011 && silent(Leg::kClient)) ||
             (code == settings_.on_backend_lost && backend_lost);
   } else {
     holds = holds || (code == settings_.on_client_lost && client_lost);
