@@ -93,8 +93,7 @@ void Session::confirm() noexcept {
 
 TimePoint Session::deadline() const noexcept {
   if (phase_ == Phase::kOver) return TimePoint::max();
-  const TimePoint own = phase_ == Phase::kOpen ? lifetime_.deadline() : phase_deadline_;
-  return std::min({leg_deadline(client_), leg_deadline(backend_), own});
+  return std::min({leg_deadline(client_), leg_deadline(backend_), lifetime_.deadline(), phase_deadline_});
 }
 
 void Session::on_deadline() noexcept {
@@ -126,18 +125,19 @@ void Session::go_away() noexcept {
 }
 
 // Close 1001 to the client, at the next boundary. It is the reason once it has gone: an end that comes while
-// it waits has another one.
+// it waits has another one. Behind a frame that stands still it would wait for ever, so its time is limited.
 void Session::leave(CloseReason reason, std::string_view words) noexcept {
   if (phase_ != Phase::kOpen || client_.wants_close()) return;
   lifetime_.stop();
   leaving_ = reason;
   client_.want_close(websocket::kGoingAway, words);
-  if (may_inject(client_)) inject(client_);
+  if (may_inject(client_)) return inject(client_);
+  phase_deadline_ = environment_.clock.now() + config_->relay.inject_hold + config_->relay.close_timeout;
+  backend_.traffic = false;
 }
 
 void Session::check_lifetime() noexcept {
   using Due = keepalive::Lifetime::Due;
-  if (phase_ != Phase::kOpen) return;
   switch (lifetime_.due(environment_.clock.now())) {
     case Due::kNothing: return;
     case Due::kMaxAge: return leave(CloseReason::kMaxAge, "max age");
@@ -169,6 +169,7 @@ void Session::enter(Phase phase) noexcept {
       leg->heartbeat.stop();
       leg->drop_waiting();
     }
+    lifetime_.stop();
     environment_.counters.connections_open[ConnectionState::kOpen].add(-1);
     environment_.counters.connections_open[ConnectionState::kClosing].add(1);
   }
@@ -203,7 +204,7 @@ void Session::stream_ended(Leg& from) noexcept {
   note_reason(from.name() == observe::Leg::kClient ? CloseReason::kClientEof : CloseReason::kBackendEof);
   if (phase_ == Phase::kOpen) {
     enter(Phase::kHalfClosed);
-    traffic_ = false;
+    from.traffic = to.traffic = false;
   }
   to.outlet.finish();
 }
@@ -280,15 +281,29 @@ bool Session::still_draining() noexcept {
   return drains;
 }
 
+// Whether what the phase waits for is still under way, when its time is up.
+bool Session::goes_on() const noexcept {
+  switch (phase_) {
+    // The frame that our Close waits behind: it is coming in, or the client has yet to take what came.
+    case Phase::kOpen: return backend_.traffic || client_.outlet.waiting() != 0;
+    case Phase::kHalfClosed: return client_.traffic || backend_.traffic;
+    case Phase::kBroken:
+    case Phase::kClosing:
+    case Phase::kEnding:
+    case Phase::kOver: break;
+  }
+  return false;
+}
+
 void Session::end_phase() noexcept {
-  const bool goes_on = phase_ == Phase::kHalfClosed && traffic_;
-  if (goes_on || (phase_ != Phase::kBroken && still_draining())) {
-    traffic_ = false;
+  const bool may_drain = phase_ != Phase::kOpen && phase_ != Phase::kBroken;
+  if (goes_on() || (may_drain && still_draining())) {
+    client_.traffic = backend_.traffic = false;
     phase_deadline_ = environment_.clock.now() + config_->relay.close_timeout;
     return;
   }
   switch (phase_) {
-    case Phase::kOpen:
+    case Phase::kOpen: return end(leaving_, {}, {});
     case Phase::kOver: return;
     case Phase::kBroken: {
       const Goodbye goodbye{websocket::kProtocolError, "protocol error"};

@@ -145,6 +145,7 @@ class Session {
   void stream_ended(Leg& from) noexcept;
   void connection_lost(Leg& leg, int error) noexcept;
   void check_stall(Leg& leg) noexcept;
+  bool goes_on() const noexcept;
   void end_phase() noexcept;
   void end(observe::CloseReason reason, const Goodbye& to_client, const Goodbye& to_backend) noexcept;
   void end_for_lack_of_memory() noexcept;
@@ -170,7 +171,6 @@ class Session {
   Phase phase_ = Phase::kOpen;
   bool has_more_ = false;
   bool overtime_ = false;  // the closing time was up once: what waited then may still leave
-  bool traffic_ = false;   // bytes came since the half-closed phase began or was prolonged
 };
 
 }  // namespace wskeep::relay

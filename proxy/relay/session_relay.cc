@@ -100,7 +100,7 @@ void Session::read_from(Leg& from) noexcept {
 void Session::relay(Leg& from, std::span<const std::uint8_t> in) noexcept {
   if (from.input == Leg::Input::kDiscard || from.input == Leg::Input::kEnded) return;
   Leg& to = other(from);
-  traffic_ = true;
+  from.traffic = true;
   from.bytes_received += in.size();
   environment_.counters.bytes[direction_from(from)].add(in.size());
   Gather out(to.outlet);

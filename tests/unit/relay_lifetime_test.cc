@@ -9,6 +9,7 @@ using Phase = Session::Phase;
 
 const Bytes kPing = client_frame(Opcode::kPing, "p");
 const Bytes kText = server_frame(Opcode::kText, "hi");
+const Bytes kGiantFrame{0x82, 0x7F, 0, 0, 0, 1, 0, 0, 0, 0, 'x'};  // its beginning
 
 class Life : public SessionTest {
  protected:
@@ -147,7 +148,7 @@ TEST_F(Life, TheCloseWaitsForABoundary) {
     if (!row.after.empty()) {
       EXPECT_EQ(client.received, row.before);
       EXPECT_EQ(session->reason(), std::nullopt) << "it may still end otherwise";
-      EXPECT_EQ(session->deadline(), clock.time + 5s) << "only the hold is left to wait for";
+      EXPECT_EQ(session->deadline(), clock.time + 5s) << "the hold is to wait for";
       from_backend(row.after);
     }
     EXPECT_EQ(client.take(), row.got);
@@ -165,19 +166,60 @@ TEST_F(Life, TheHoldOfAnyFrameOfOursHoldsForTheClose) {
   EXPECT_EQ(client_got(), "close(1001 idle)");
 }
 
-TEST_F(Life, InsideAGiantFrameNothingBusyHappens) {
+// A backend that has stopped inside a frame leaves no place for the Close, and would keep the session for
+// ever.
+TEST_F(Life, AFrameThatStandsStillHoldsTheCloseNoLongerThanItsTime) {
   open_with_idle_timeout(10s);
-  from_backend({0x82, 0x7F, 0, 0, 0, 1, 0, 0, 0, 0, 'x'});
-  pass(1h);  // fails if a deadline never moves
-  EXPECT_EQ(client_got(), "+11");
+  from_backend(kGiantFrame);
+  pass(10s + 5s + 5s - 1ns);
+  EXPECT_EQ(session->phase(), Phase::kOpen) << "inject_hold and close_timeout";
+  pass(1ns);
+  EXPECT_EQ(session->phase(), Phase::kEnding);
+  EXPECT_EQ(session->reason(), CloseReason::kIdle);
+  EXPECT_EQ(client_got(), "+11") << "no Close inside a frame";
+  EXPECT_TRUE(client.shut && backend.shut);
+  EXPECT_EQ(backend_got(), "");
+}
+
+TEST_F(Life, AFrameThatMovesHoldsTheClose) {
+  settings().max_age = 1h;
+  settings().max_age_jitter_percent = 0;
+  open();
+  from_backend(kGiantFrame);
+  pass(1h);
+  for (int i = 0; i < 100; ++i) {
+    pass(4s);
+    from_backend({'x'});
+    from_client(kPing);  // what the client says doesn't count
+  }
   EXPECT_EQ(session->phase(), Phase::kOpen);
-  EXPECT_EQ(session->deadline(), TimePoint::max());
+  for (int i = 0; i < 3; ++i) {
+    pass(4s);
+    from_client(kPing);
+  }
+  EXPECT_EQ(session->phase(), Phase::kEnding);
+  EXPECT_EQ(session->reason(), CloseReason::kMaxAge);
+}
+
+// The backend is not read meanwhile, so its frame can't move.
+TEST_F(Life, AFrameThatASlowClientHoldsUpHoldsTheClose) {
+  config.relay.write_stall_timeout = 2h;
+  config.relay.buffer_limit = 4096;
+  settings().max_age = 1h;
+  open();
+  client.window = 100;
+  from_backend(join(kGiantFrame, test::filler(5000)));
+  pass(1h + 30min);
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+  client_takes(test::kNoLimit);
+  pass(11s);
+  EXPECT_EQ(session->reason(), CloseReason::kMaxAge);
 }
 
 TEST_F(Life, AnEndThatComesWhileTheCloseWaitsHasItsOwnReason) {
   open_with_idle_timeout(10s);
   from_backend({0x81, 0x05, 'h', 'e'});
-  pass(20s);
+  pass(15s);
   from_client(client_frame(Opcode::kClose, close_payload(1000)));
   EXPECT_EQ(session->reason(), CloseReason::kClientClose);
   EXPECT_EQ(client_got(), "+4");
