@@ -34,6 +34,9 @@ class Outlet {
   // The socket may take bytes again.
   void flush() noexcept;
 
+  // Counts a stall from now.
+  void restart_stall() noexcept { stalled_since_ = clock_.now(); }
+
   // Ends the stream once everything sent has left. Nothing may be sent after it.
   void finish() noexcept;
 

@@ -112,7 +112,13 @@ void Session::on_deadline() noexcept {
 
 void Session::check_stall(Leg& leg) noexcept {
   if (phase_ == Phase::kOver || leg.outlet.waiting() == 0) return;
-  if (environment_.clock.now() - leg.outlet.stalled_since() < config_->relay.write_stall_timeout) return;
+  const keepalive::nanoseconds timeout = config_->relay.write_stall_timeout;
+  const keepalive::nanoseconds late = environment_.clock.now() - leg.outlet.stalled_since() - timeout;
+  if (late < late.zero()) return;
+  // As with silence: the socket is asked before its peer is judged, and a machine that slept blames nobody.
+  on_ready(leg.name(), {.writable = true});
+  if (leg.outlet.waiting() == 0 || environment_.clock.now() - leg.outlet.stalled_since() < timeout) return;
+  if (late > timeout / 2) return leg.outlet.restart_stall();
   leg.outlet.abandon();
   end_for_loss_of(leg,
                   leg.name() == observe::Leg::kClient ? CloseReason::kClientWriteStalled

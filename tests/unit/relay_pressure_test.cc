@@ -108,6 +108,33 @@ TEST_F(Pressure, ALegThatTakesNothingEndsTheSession) {
   EXPECT_TRUE(client.shut);
 }
 
+// Events that came in while the machine slept may show only behind the timer.
+TEST_F(Pressure, ASocketIsAskedBeforeAStallIsJudged) {
+  open();
+  backend.window = 3;
+  from_client(messages(1));
+  backend.window = 10;
+  pass(60s);
+  EXPECT_EQ(session->phase(), Session::Phase::kOpen);
+  EXPECT_EQ(backend.received.size(), 13U);
+  pass(60s);
+  EXPECT_EQ(session->reason(), CloseReason::kBackendWriteStalled);
+}
+
+TEST_F(Pressure, ALateWakeUpStartsAStallAgain) {
+  for (const auto& [slept, ends] : {std::pair{90s, true}, {91s, false}}) {
+    client = backend = Wire();
+    open();
+    client.window = 3;
+    from_backend(server_frame(Opcode::kText, "hello"));
+    sleep(slept);
+    EXPECT_EQ(session->phase(), ends ? Session::Phase::kEnding : Session::Phase::kOpen);
+    pass(60s);
+    EXPECT_EQ(session->reason(), CloseReason::kClientWriteStalled);
+    session.reset();
+  }
+}
+
 TEST_F(Pressure, AClientThatTakesNothingEndsTheSession) {
   open();
   client.window = 3;
