@@ -13,13 +13,18 @@ using observe::ConnectionState;
 namespace {
 
 // Who broke a connection: its peer, or the kernel, which has waited for the peer in vain (TCP_USER_TIMEOUT,
-// TCP keepalive) and gives as the reason what the network has said meanwhile.
+// TCP keepalive) and gives as the reason what the network has said meanwhile, in the words of ICMP.
 CloseReason reason_for_loss_of(const Leg& leg, int error) {
   const bool client = leg.name() == observe::Leg::kClient;
   switch (error) {
     case ETIMEDOUT:
     case EHOSTUNREACH:
-    case ENETUNREACH: return client ? CloseReason::kNetworkDead : CloseReason::kBackendUnresponsive;
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EACCES:
+    case ECONNREFUSED: return client ? CloseReason::kNetworkDead : CloseReason::kBackendUnresponsive;
     default: return client ? CloseReason::kClientReset : CloseReason::kBackendReset;
   }
 }

@@ -207,7 +207,8 @@ TEST_F(End, ALostClientEndsTheBackendsTcp) {
 
 // TCP_USER_TIMEOUT and TCP keepalive break a connection too; nobody has reset anything then.
 TEST_F(End, WhatTheKernelGaveUpIsNoReset) {
-  for (const int error : {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH}) {
+  for (const int error :
+       {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENONET, ECONNREFUSED, ENOPROTOOPT, EACCES}) {
     open();
     client.read_error = error;
     ready(LegName::kClient, {.readable = true});
