@@ -204,15 +204,17 @@ void Session::stream_broke() noexcept {
 
 void Session::stream_ended(Leg& from) noexcept {
   Leg& to = other(from);
+  const CloseReason reason =
+      from.name() == observe::Leg::kClient ? CloseReason::kClientEof : CloseReason::kBackendEof;
   if (from.held) {
     Gather out(to.outlet);
     show_held(from, out);
   } else if (phase_ == Phase::kOpen) {
-    say(goodbye_for_loss_of(from), to);
+    say(goodbye_for_loss_of(from, reason), to);
   }
   from.readable = false;
   from.input = Leg::Input::kEnded;
-  note_reason(from.name() == observe::Leg::kClient ? CloseReason::kClientEof : CloseReason::kBackendEof);
+  note_reason(reason);
   if (phase_ == Phase::kOpen) {
     enter(Phase::kHalfClosed);
     from.traffic = to.traffic = false;
@@ -228,16 +230,17 @@ void Session::connection_lost(Leg& leg, int error) noexcept {
 }
 
 // What the operator wants the other side to hear when this leg's peer is gone without a Close.
-Session::Goodbye Session::goodbye_for_loss_of(const Leg& lost) const noexcept {
+Session::Goodbye Session::goodbye_for_loss_of(const Leg& lost, CloseReason reason) const noexcept {
   const config::Relay& relay = config_->relay;
   if (lost.name() == observe::Leg::kClient) return {relay.on_client_lost, "client lost"};
-  return {relay.on_backend_lost, lost.heartbeat.silent() ? "backend unresponsive" : "backend lost"};
+  const bool silent = reason == CloseReason::kBackendUnresponsive;
+  return {relay.on_backend_lost, silent ? "backend unresponsive" : "backend lost"};
 }
 
 // One leg is gone; `to_lost` is a last word to it, best effort: what it has not taken so far it never will.
 void Session::end_for_loss_of(Leg& lost, CloseReason reason, const Goodbye& to_lost) noexcept {
   const bool client = lost.name() == observe::Leg::kClient;
-  const Goodbye to_other = goodbye_for_loss_of(lost);
+  const Goodbye to_other = goodbye_for_loss_of(lost, reason);
   end(reason, client ? to_lost : to_other, client ? to_other : to_lost);
   if (lost.outlet.waiting() != 0) lost.outlet.abandon();
 }

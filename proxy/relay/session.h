@@ -150,7 +150,7 @@ class Session {
   void end(observe::CloseReason reason, const Goodbye& to_client, const Goodbye& to_backend) noexcept;
   void end_for_lack_of_memory() noexcept;
   void end_for_loss_of(Leg& lost, observe::CloseReason reason, const Goodbye& to_lost) noexcept;
-  Goodbye goodbye_for_loss_of(const Leg& lost) const noexcept;
+  Goodbye goodbye_for_loss_of(const Leg& lost, observe::CloseReason reason) const noexcept;
   void say(const Goodbye& goodbye, Leg& to) noexcept;
   void stop_relaying() noexcept;
   bool still_draining() noexcept;

@@ -175,7 +175,7 @@ MUTANTS = [
     ("why", "an end of stream is called a reset",
      [(SESSION, "CloseReason::kClientEof : CloseReason::kBackendEof", "CloseReason::kClientReset : CloseReason::kBackendReset")]),
     ("why", "the client hears what is for the backend",
-     [(SESSION, "  return {relay.on_backend_lost, lost", "  return {relay.on_client_lost, lost")]),
+     [(SESSION, "  return {relay.on_backend_lost, silent", "  return {relay.on_client_lost, silent")]),
     ("why", "max_age comes early", [("proxy/keepalive/lifetime.cc", "  expires_ = start + max_age -", "  expires_ = start + max_age / 2 -")]),
     ("why", "max_age never comes", [("proxy/keepalive/lifetime.cc", "  if (now >= expires_) return Due::kMaxAge;\n", "")]),
     ("why", "pongs are data",

@@ -220,6 +220,7 @@ TEST_F(End, WhatTheKernelGaveUpIsNoReset) {
     backend.ended = true;
     from_client(client_frame(Opcode::kText, "into the void"));
     EXPECT_EQ(session->reason(), CloseReason::kBackendUnresponsive);
+    EXPECT_EQ(client_got(), "close(1011 backend unresponsive)");
     session.reset();
     client = backend = Wire();
   }
