@@ -31,7 +31,7 @@ Heartbeat::Due Heartbeat::poll(TimePoint now, std::uint64_t random) noexcept {
   if (waiting_ && now - due > settings_->pong_timeout / 2) waiting_since_ = now;
   if (waiting_ && now - waiting_since_ >= settings_->pong_timeout) {
     waiting_ = false;
-    silent_ = true;
+    was_silent_ = std::exchange(silent_, true);
     return Due::kSilent;
   }
   if (now >= next_beat_) return beat(now, random);

@@ -78,7 +78,7 @@ class Heartbeat {
 
   // Takes kSilent back, for now: the peer is judged again after `patience`, unless it is heard before.
   void wait_on(TimePoint now, nanoseconds patience) noexcept {
-    silent_ = false;
+    silent_ = was_silent_;
     waiting_ = true;
     waiting_since_ = now + patience - settings_->pong_timeout;
   }
@@ -118,6 +118,7 @@ class Heartbeat {
   PongLedger ledger_;
   bool waiting_ = false;
   bool silent_ = false;
+  bool was_silent_ = false;  // before the last kSilent
   bool heard_since_beat_ = false;
   bool answered_ = false;
   bool stopped_ = false;

@@ -157,6 +157,18 @@ TEST(Heartbeat, AWaitForOurselvesIsTakenBack) {
   EXPECT_EQ(beating.poll(12s), Dues{Due::kSilent});
 }
 
+TEST(Heartbeat, WhoWasJudgedSilentIsSilentUntilHeard) {
+  Beating beating;
+  (void)beating.poll(0s);
+  EXPECT_EQ(beating.poll(6s), Dues{Due::kSilent});
+  EXPECT_EQ(beating.poll(10s), Dues{Due::kPing});
+  EXPECT_EQ(beating.poll(16s), Dues{Due::kSilent});
+  beating.heart.wait_on(kStart + 16s, 1s);
+  EXPECT_TRUE(beating.heart.silent()) << "waiting for it proves nothing";
+  beating.heart.heard();
+  EXPECT_FALSE(beating.heart.silent());
+}
+
 TEST(Heartbeat, QuietSkipsABeatWhenThePeerWasHeard) {
   Beating beating(settings(Policy::kStrict, PingWhen::kQuiet));
   EXPECT_EQ(beating.poll(0s), Dues{Due::kPing});
