@@ -47,7 +47,6 @@ Heartbeat::Due Heartbeat::beat(TimePoint now, std::uint64_t random) noexcept {
   heard_since_beat_ = false;
   // A ping that still waits to leave stands for this one too: two at once would ask nothing new.
   if (skip || ping_due_ || has_unsent()) return Due::kNothing;
-  probe_at_ = TimePoint::max();
   ping_due_ = due;
   return Due::kPing;
 }
@@ -95,6 +94,7 @@ std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint n
   }
   if (!own_left) return std::nullopt;
   own_end_ = 0;
+  probe_at_ = TimePoint::max();  // its pong will show as much
   const nanoseconds lateness = now - ping_due_.value_or(now);
   ping_due_.reset();
   return lateness;
@@ -103,10 +103,10 @@ std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint n
 Pong Heartbeat::pong(std::span<const std::uint8_t> payload, TimePoint now) noexcept {
   const Pong pong = ledger_.received(payload, now);
   if (pong.answers) answered_ = true;
-  // Our ping was answered and one that we passed on behind it was not, perhaps because of ours. The pong of a
-  // further ping shows whether the peer has read past it. A pong that is damaged or comes twice asks for
-  // none: so would that ping's, and so on without an end.
-  if (pong.reads_on && ledger_.awaits_foreign()) {
+  // Our ping was answered and one that we passed on behind it was not, perhaps because of ours; or one of
+  // several alike was. The pong of a further ping shows how far the peer has read. A pong that is damaged or
+  // comes twice asks for none: so would that ping's, and so on without an end.
+  if (pong.doubtful && ledger_.awaits_foreign()) {
     const nanoseconds latency = pong.latency.value_or(nanoseconds::zero());
     probe_at_ = std::min(probe_at_, now + std::max<nanoseconds>(kLeastProbeDelay, 2 * latency));
   }

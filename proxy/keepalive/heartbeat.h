@@ -76,7 +76,8 @@ class Heartbeat {
   // Pings that left pong_timeout ago or earlier without their pong, counted once each.
   std::uint32_t take_missed(TimePoint now) noexcept { return ledger_.give_up(now, settings_->pong_timeout); }
 
-  // Takes kSilent back, for now: the peer is judged again after `patience`, unless it is heard before.
+  // Takes the last kSilent back, for now: the peer is judged again after `patience`, unless it is heard
+  // before.
   void wait_on(TimePoint now, nanoseconds patience) noexcept {
     silent_ = was_silent_;
     waiting_ = true;

@@ -78,24 +78,39 @@ bool PongLedger::is_ours(std::span<const std::uint8_t> payload) const noexcept {
   return payload.size() == sizeof(Payload) && std::memcmp(payload.data(), &mark_, sizeof mark_) == 0;
 }
 
-Pong PongLedger::received(std::span<const std::uint8_t> payload, TimePoint now) noexcept {
+// The oldest ping that has left with this payload.
+const PongLedger::Ping* PongLedger::find(std::span<const std::uint8_t> payload) const noexcept {
   const bool ours = is_ours(payload);
   std::uint32_t fresh = 0;
   if (ours) std::memcpy(&fresh, payload.data() + sizeof mark_, sizeof fresh);
   for (const Ping* ping = first_.get(); ping != nullptr; ping = ping->next.get()) {
     if (!ping->out() || ours == (ping->foreign != nullptr)) continue;
-    if (ours ? ping->fresh != fresh : !std::ranges::equal(ping->foreign->bytes(), payload)) continue;
-    if (!ours) return answered(*ping, Pong::Result::kForeign, now);
+    if (ours ? ping->fresh == fresh : std::ranges::equal(ping->foreign->bytes(), payload)) return ping;
+  }
+  return nullptr;
+}
+
+Pong PongLedger::received(std::span<const std::uint8_t> payload, TimePoint now) noexcept {
+  const Ping* const ping = find(payload);
+  if (ping == nullptr) {
+    if (!is_ours(payload) && !was_repaid(payload)) return {.result = Pong::Result::kForeign, .latency = {}};
+    return {.result = Pong::Result::kLate, .answers = true, .latency = {}};
+  }
+  if (!ping->foreign) {
     const bool timed = ping->state == Ping::State::kTimed;
     return answered(*ping, timed ? Pong::Result::kMatched : Pong::Result::kLate, now);
   }
-  if (ours || was_repaid(payload)) return {.result = Pong::Result::kLate, .answers = true, .latency = {}};
-  return {.result = Pong::Result::kForeign, .latency = {}};
+  Pong pong = answered(*ping, Pong::Result::kForeign, now);
+  if (find(payload) != nullptr) {
+    pong.doubtful = true;
+    pong.latency.reset();
+  }
+  return pong;
 }
 
 // Settles `answer` and, since the peer reads its stream in order, all that stand before it.
 Pong PongLedger::answered(const Ping& answer, Pong::Result result, TimePoint now) noexcept {
-  Pong pong{.result = result, .answers = true, .reads_on = !answer.foreign, .latency = {}};
+  Pong pong{.result = result, .answers = true, .doubtful = !answer.foreign, .latency = {}};
   if (answer.state == Ping::State::kTimed) pong.latency = now - answer.at;
   for (Link* link = &first_;;) {
     Ping& ping = **link;

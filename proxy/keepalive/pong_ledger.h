@@ -3,7 +3,7 @@
 //
 // Our payloads are 8 bytes that nobody can guess: the first four mark a leg for its life, so that our pong is
 // known however late it comes; the last four are fresh, so that no peer can answer a ping that it hasn't
-// read. A foreign ping is known by its payload; of several alike the oldest is answered first.
+// read. A foreign ping is known by its payload; of several alike the oldest counts as answered, but untimed.
 //
 // Some runtimes answer only the first of two pending pings and some only the last, so a ping of ours can cost
 // its neighbour its pong. A pong for a later ping proves that the peer has read past the earlier ones: those
@@ -34,8 +34,10 @@ struct Pong {
     kForeign,  // not ours: it passes on
   };
   Result result;
-  bool answers = false;   // some ping of this leg, ours or passed on
-  bool reads_on = false;  // it answers a ping of ours that was not settled before: the peer reads up to there
+  bool answers = false;  // some ping of this leg, ours or passed on
+  // Whether the peer will answer what follows is open: it may be one that leaves out what is next to a ping
+  // of ours, which this answers for the first time, or this answers one of several alike.
+  bool doubtful = false;
   std::optional<nanoseconds> latency;  // from when that ping left, unless it was given up or untimed
   std::uint32_t missed = 0;  // earlier pings that this one acknowledges without an answer of their own
 };
@@ -115,6 +117,7 @@ class PongLedger {
   void erase(Link& link) noexcept;
   bool is_ours(std::span<const std::uint8_t> payload) const noexcept;
   Pong answered(const Ping& answer, Pong::Result result, TimePoint now) noexcept;
+  const Ping* find(std::span<const std::uint8_t> payload) const noexcept;
   bool was_repaid(std::span<const std::uint8_t> payload) noexcept;
 
   Link first_;  // oldest first

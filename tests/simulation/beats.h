@@ -3,7 +3,8 @@
 // Rule "often enough": a peer is pinged at least once per ping_interval, by wskeep or by the other peer,
 // unless there is no boundary to do it at or its socket takes nothing; then as soon as there is one.
 // Rule "not too often": wskeep pings no sooner than an interval, less its jitter, after the last ping, unless
-// it probes: 100 ms after a pong of its own at the earliest, while a passed-on ping is unanswered.
+// it probes: 100 ms after a pong of its own, or of one of several pings alike, at the earliest, while a
+// passed-on ping is unanswered.
 // Rule "quiet": where `ping_when` says so, a peer that was just heard is not pinged.
 // Rule "probe": it does probe, twice the pong's latency (at least 100 ms) after it.
 #pragma once

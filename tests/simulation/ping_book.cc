@@ -75,6 +75,7 @@ PingBook::Meaning PingBook::pong(const Bytes& payload, bool open, TimePoint now)
     if (!ping->own && lost_count_) meaning.fate = Fate::kMayVanish;
     const auto index = static_cast<std::size_t>(ping - pings_.begin());
     settle_before(index, open, now, meaning);
+    if (!meaning.ours && find(State::kOut) != pings_.end()) meaning.latency = nanoseconds::zero();
   } else if (meaning.ours) {
     meaning.answers = meaning.perhaps = true;
     meaning.fate = Fate::kVanishes;
@@ -91,7 +92,8 @@ PingBook::Meaning PingBook::pong(const Bytes& payload, bool open, TimePoint now)
     meaning.perhaps = lost_count_;
     if (lost_count_) meaning.fate = Fate::kMayVanish;
   }
-  meaning.asks_for_probe = open && meaning.ours && awaits_foreign();
+  const bool in_doubt = meaning.ours || meaning.latency || (meaning.perhaps && lost_count_);
+  meaning.asks_for_probe = open && in_doubt && awaits_foreign();
   return meaning;
 }
 

@@ -27,12 +27,12 @@ class PingBook {
   struct Meaning {
     Passage::Fate fate = Passage::Fate::kPasses;
     std::vector<Bytes> repaid;
-    bool surely = true;    // of all the rest: the book has not lost count
-    bool ours = false;     // a pong to a ping of wskeep's
-    bool answers = false;  // some ping of this leg
-    bool perhaps = false;  // it may be taken for an answer
-    std::optional<nanoseconds> latency;
-    bool first_time = false;  // ours, and not answered before
+    bool surely = true;                  // of all the rest: the book has not lost count
+    bool ours = false;                   // a pong to a ping of wskeep's
+    bool answers = false;                // some ping of this leg
+    bool perhaps = false;                // it may be taken for an answer
+    std::optional<nanoseconds> latency;  // of ours; 0 for one of several alike, which nobody can time
+    bool first_time = false;             // ours, and not answered before
     bool asks_for_probe = false;
   };
   // A pong was read, while the session was `open` or not.

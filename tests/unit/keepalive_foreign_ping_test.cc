@@ -133,6 +133,40 @@ TEST(ForeignPing, APongThatAnswersNoPingOfOursAsksForNoProbe) {
   }
 }
 
+// Many servers' pings are all alike. Once a peer has left one out, each pong would be taken for the one
+// before and its latency be an interval too long, for ever.
+TEST(ForeignPing, OfSeveralAlikeNobodyKnowsWhichWasAnsweredUntilAProbe) {
+  Beating beating;
+  beating.pass_on("", 0s);
+  beating.pass_on("", 3s);
+  beating.leave(3s);
+  const Pong doubtful = beating.answer("", 4s);
+  EXPECT_EQ(doubtful.result, Pong::Result::kForeign);
+  EXPECT_EQ(doubtful.latency, std::nullopt);
+  EXPECT_EQ(beating.deadline(), 4s + 100ms);
+  EXPECT_EQ(beating.poll(4s + 100ms), Dues{Due::kPing});
+  EXPECT_EQ(beating.answer(4s + 200ms).missed, 1U);
+  int repaid = 0;
+  beating.heart.repay(kStart + 5s, [&](std::span<const std::uint8_t>) { ++repaid; });
+  EXPECT_EQ(repaid, 1);
+  beating.pass_on("", 6s);
+  beating.leave(6s);
+  EXPECT_EQ(beating.answer("", 7s).latency, 1s) << "what was repaid confuses no more";
+}
+
+TEST(ForeignPing, APingThatWaitedForABoundaryIsTheProbe) {
+  Beating beating;
+  beating.pass_on("", 0s);
+  beating.pass_on("", 0s);
+  beating.leave(0s);
+  beating.heart.heard();
+  ASSERT_EQ(beating.heart.poll(kStart + 10s, kWhole), Due::kPing);
+  EXPECT_TRUE(beating.answer("", 10s).doubtful);
+  beating.send();
+  beating.leave(10s + 50ms);
+  EXPECT_EQ(beating.poll(10s + 200ms), Dues{});
+}
+
 TEST(ForeignPing, NoProbeWhenTheBackendPingsAlone) {
   Beating beating;
   beating.pass_on("f", 0s);
