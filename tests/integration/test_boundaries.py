@@ -1,8 +1,12 @@
 """Where our pings stand in the streams of long messages: at boundaries, on both legs, and the messages unharmed."""
 
+import hashlib
+import os
 import unittest
+import zlib
 
 import frames
+import raw
 from harness import IntegrationTest
 
 INTERVAL = {"keepalive.client.ping_interval": "100ms", "keepalive.backend.ping_interval": "100ms",
@@ -24,6 +28,7 @@ class Sides:
         self.sender_leg = sender
         self.sender, self.receiver = (client, server) if sender == "client" else (server, client)
         self.build = frames.client if sender == "client" else frames.build
+
     def deferred(self, at_least):
         """Waits until so many pings of the receiver's leg have had to wait."""
         self.proxy.wait_metric("wskeep_pings_deferred_total", at_least, leg=self.leg)
@@ -93,15 +98,56 @@ class RawBoundaries(IntegrationTest):
                     self.check_ping(sides, sides.receiver.frame())
 
 
+class LongDeflatedFrame(IntegrationTest):
+    """One compressed message of megabytes in a single frame, which stops halfway while beats and the hold pass."""
+
+    DEFLATE = [("Sec-WebSocket-Extensions", "permessage-deflate")]
+
+    def setUp(self):
+        self.needs_wskeep()
+        self.message = os.urandom(2_000_000) + bytes(2_000_000)
+        packer = zlib.compressobj(wbits=-15)
+        # RFC 7692 7.2.1: a sync flush without its last four bytes.
+        self.packed = (packer.compress(self.message) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+    def halt_halfway(self, sender, frame, receiver, proxy, leg):
+        """Its receiver, a library, inflates the message whole, and gets the ping that waited behind it."""
+        self.assertGreater(len(frame), 2_000_000)
+        deferred = proxy.metrics().value("wskeep_pings_deferred_total", leg=leg)
+        sender.send(frame[: len(frame) // 2])
+        proxy.wait_metric("wskeep_pings_deferred_total", deferred + 1, leg=leg)
+        other = "client" if leg == "backend" else "backend"
+        sent = proxy.metrics().value("wskeep_pings_sent_total", leg=other)
+        proxy.wait_metric("wskeep_pings_sent_total", sent + 3, leg=other)
+        sender.send(frame[len(frame) // 2 :])
+        self.assertEqual(receiver.next("message")["sha256"], hashlib.sha256(self.message).hexdigest())
+        receiver.next("ping")
+        self.assertEqual((receiver.count("error"), receiver.count("close")), (0, 0))
+
+    def test_to_the_backend(self):
+        server = self.server("ws", deflate=True, echo=False)
+        proxy = self.front(server.port, BRISK)
+        client = self.raw_session(proxy.port, headers=self.DEFLATE)
+        self.assertIn("permessage-deflate", client.head.get("sec-websocket-extensions"))
+        self.halt_halfway(client, frames.client(frames.BINARY, self.packed, rsv=4), server, proxy, "backend")
+
+    def test_to_the_client(self):
+        backend = self.raw_backend(lambda request: raw.switch(request, headers=self.DEFLATE))
+        proxy = self.front(backend.port, BRISK)
+        client = self.client("ws", proxy.port, deflate=True)
+        self.assertIn("permessage-deflate", client.opened["extensions"])
+        self.halt_halfway(backend.accept(), frames.build(frames.BINARY, self.packed, rsv=4), client, proxy, "client")
+
+
 class LibraryBoundaries(IntegrationTest):
     """The same between libraries: fragments sent one by one, each after another ping of ours."""
 
-    PARTS = 6
+    PARTS = 4
 
-    def fragmented(self, sender, deflate, kind="ws"):
-        server = self.server("ws", deflate=deflate)
+    def fragmented(self, sender, deflate, kind):
+        server = self.server(kind if sender == "server" else "ws", deflate=deflate)
         proxy = self.front(server.port, BRISK)
-        client = self.client(kind, proxy.port, deflate=deflate)
+        client = self.client(kind if sender == "client" else "ws", proxy.port, deflate=deflate)
         self.assertEqual("permessage-deflate" in client.opened["extensions"], deflate)
         who = {"id": server.next("connection")["id"]} if sender == "server" else {}
         source, target = (client, server) if sender == "client" else (server, client)
@@ -125,12 +171,14 @@ class LibraryBoundaries(IntegrationTest):
 
 
 def add_library_tests():
-    for sender in ("client", "server"):
-        for deflate in (False, True):
-            def test(self, sender=sender, deflate=deflate):
-                self.fragmented(sender, deflate)
+    for kind in ("ws", "websockets"):
+        for sender in ("client", "server"):
+            for deflate in (False, True):
+                def test(self, kind=kind, sender=sender, deflate=deflate):
+                    self.fragmented(sender, deflate, kind)
 
-            setattr(LibraryBoundaries, f"test_ws_{sender}_sends_{'deflated' if deflate else 'plain'}", test)
+                how = "deflated" if deflate else "plain"
+                setattr(LibraryBoundaries, f"test_{kind}_{sender}_sends_{how}", test)
 
 
 add_library_tests()

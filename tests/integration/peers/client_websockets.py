@@ -3,10 +3,12 @@
 import asyncio
 
 import websockets
-from lines import OPTIONS, describe, obey, payload, reports_pings, say
+from lines import OPTIONS, Parts, describe, obey, payload, reports_pings, say
 from websockets.legacy.client import WebSocketClientProtocol
 
 expected = []
+under_way = []  # messages in parts
+sending = []  # their tasks, which nobody else would keep
 
 
 async def listen(socket):
@@ -31,10 +33,20 @@ async def main():
         say("sent", **describe(message))
         await socket.send(message)
 
+    async def begin(size, binary, parts):
+        message = payload(size, binary)
+        expected.append(message)
+        say("sent", **describe(message))
+        under_way.append(Parts(message, parts))
+        sending.append(asyncio.create_task(socket.send(under_way[-1])))
+
+    async def fragment():
+        under_way[-1].fragment()
+
     async def close(code=1000, reason=""):
         await socket.close(code, reason)
 
-    await obey({"send": send, "close": close})
+    await obey({"send": send, "begin": begin, "fragment": fragment, "close": close})
     await listening
 
 

@@ -39,6 +39,25 @@ def reports_pings(protocol):
     return Reporting
 
 
+class Parts:
+    """A message in parts, one for each `fragment` command, as `send` takes it. websockets ends it with an empty frame."""
+
+    def __init__(self, message, parts, **who):
+        step = -(-len(message) // parts)
+        self._parts = [message[i : i + step] for i in range(0, len(message), step)]
+        self._wanted = asyncio.Semaphore(0)
+        self._who = who
+
+    def fragment(self):
+        self._wanted.release()
+
+    async def __aiter__(self):
+        for number, part in enumerate(self._parts, start=1):
+            await self._wanted.acquire()
+            yield part
+            say("fragment", fin=number == len(self._parts), **self._who)  # asked on: that one was sent
+
+
 async def obey(commands):
     """Runs commands until standard input ends."""
     loop = asyncio.get_running_loop()
