@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "config/describe.h"
 
 namespace wskeep::config {
@@ -23,8 +25,7 @@ void check_path(const ClientKeepalive& client, std::vector<std::string>& found) 
   if (client.heartbeat.policy == keepalive::Policy::kOff) {
     found.push_back(
         fmt::format("keepalive.client.policy is off, so nothing keeps quiet sessions open on paths that cut "
-                    "what is silent "
-                    "for {} (keepalive.client.path_idle_timeout; 0 if there are none)",
+                    "what is silent for {} (keepalive.client.path_idle_timeout; 0 if there are none)",
                     kBeat.write(limit)));
     return;
   }
@@ -39,11 +40,25 @@ void check_path(const ClientKeepalive& client, std::vector<std::string>& found) 
       intervals == 2 ? "" : " while ping_when is quiet, which may skip a beat"));
 }
 
+// TCP_USER_TIMEOUT counts while a window is closed too, and then knows no better word.
+void check_stall(std::string_view leg, std::string_view reason, const TcpGuard& tcp, milliseconds stall,
+                 std::vector<std::string>& found) {
+  if (tcp.user_timeout == milliseconds::zero() || tcp.user_timeout > stall) return;
+  found.push_back(fmt::format(
+      "relay.write_stall_timeout is {}, but the kernel ends a connection whose peer takes nothing after {} "
+      "(keepalive.{}.tcp_user_timeout), which then counts as {}: raise that, or 0 leaves it to "
+      "write_stall_timeout",
+      kBeat.write(stall), kBeat.write(tcp.user_timeout), leg, reason));
+}
+
 }  // namespace
 
 std::vector<std::string> warnings(const Config& config) {
   std::vector<std::string> found;
+  const milliseconds stall = config.relay.write_stall_timeout;
   check_path(config.keepalive.client, found);
+  check_stall("client", "network_dead", config.keepalive.client.tcp, stall, found);
+  check_stall("backend", "backend_unresponsive", config.keepalive.backend.tcp, stall, found);
   return found;
 }
 

@@ -66,6 +66,23 @@ TEST(ConfigWarnings, say_what_to_do) {
   EXPECT_THAT(warnings(config), IsEmpty());
 }
 
+// The kernel counts a closed window as unacknowledged.
+TEST(ConfigWarnings, a_stall_must_end_before_the_kernel_ends_it) {
+  Config config;
+  config.relay.write_stall_timeout = milliseconds{89'999};
+  EXPECT_THAT(warnings(config), IsEmpty());
+  config.relay.write_stall_timeout = milliseconds{90'000};
+  config.keepalive.backend.tcp.user_timeout = milliseconds{0};
+  EXPECT_THAT(warnings(config),
+              ElementsAre("relay.write_stall_timeout is 90s, but the kernel ends a connection whose peer "
+                          "takes nothing after 90s (keepalive.client.tcp_user_timeout), which then counts as "
+                          "network_dead: raise that, or 0 leaves it to write_stall_timeout"));
+  config.keepalive.client.tcp.user_timeout = milliseconds{0};
+  config.keepalive.backend.tcp.user_timeout = milliseconds{60'000};
+  EXPECT_THAT(warnings(config), ElementsAre(testing::HasSubstr("keepalive.backend.tcp_user_timeout), which "
+                                                               "then counts as backend_unresponsive")));
+}
+
 TEST(ConfigWarnings, are_about_the_path_of_clients_only) {
   Config config;
   config.keepalive.backend.heartbeat.policy = Policy::kOff;
