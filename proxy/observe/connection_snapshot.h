@@ -17,8 +17,7 @@ struct ConnectionSnapshot {
   bool alive = true;     // false: silent now, or ended within the last minute
   bool suspect = false;  // a ping is unanswered for longer than half of pong_timeout
   std::int64_t started_at = 0;
-  std::int64_t last_data_at =
-      0;  // of any byte of a frame that is no control frame; started_at before the first
+  std::int64_t last_data_at = 0;  // when bytes of a data frame last came; started_at before the first
   std::optional<std::int64_t> last_pong_at;
   std::optional<std::int64_t> last_pong_latency;
   std::optional<std::int64_t> tcp_rtt;  // client leg

@@ -113,7 +113,7 @@ class Leg {
   keepalive::Heartbeat heartbeat;
   std::unique_ptr<HeldControl> held;
   std::optional<websocket::CloseCode> close_code;  // of the Close that the peer sent
-  LatencySummary latency;                          // of our pings that were answered
+  LatencySummary latency;                          // of pings that were answered, ours or passed on
   std::uint32_t pings_sent = 0;                    // ours
   std::uint64_t bytes_received = 0;
   std::uint64_t frames_received = 0;

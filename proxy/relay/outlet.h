@@ -46,9 +46,8 @@ class Outlet {
   State state() const noexcept { return state_; }
   bool open() const noexcept { return state_ == State::kOpen; }
   bool done() const noexcept { return state_ == State::kShut || state_ == State::kFailed; }
-  int error() const noexcept {
-    return error_;
-  }  // errno of what failed, ENOMEM without memory; 0 if abandoned
+  // errno of what failed, ENOMEM without memory; 0 if abandoned.
+  int error() const noexcept { return error_; }
 
   std::size_t waiting() const noexcept { return queue_.size(); }  // bytes that the socket has refused
   std::uint64_t passed() const noexcept { return passed_; }       // bytes that have left for the kernel
