@@ -120,13 +120,17 @@ MUTANTS = [
     ("repair", "a ping is repaid again and again",
      [(LEDGER_H, "      ping->state = Ping::State::kRepaid;\n", "")]),
     ("repair", "the pong of a repaid ping passes on too",
-     [(LEDGER, "  if (ours || was_repaid(payload))", "  if (ours)")]),
+     [(LEDGER, "!is_ours(payload) && !was_repaid(payload)", "!is_ours(payload)")]),
     ("repair", "of several alike the newest is answered",
-     [(LEDGER, "    if (!ours) return answered(*ping, Pong::Result::kForeign, now);",
-       "    if (!ours) {\n      const Ping* newest = ping;\n"
-       "      for (const Ping* p = ping; p != nullptr; p = p->next.get())\n"
-       "        if (p->out() && p->foreign && std::ranges::equal(p->foreign->bytes(), payload)) newest = p;\n"
-       "      return answered(*newest, Pong::Result::kForeign, now);\n    }")]),
+     [(LEDGER, "  Pong pong = answered(*ping, Pong::Result::kForeign, now);",
+       "  const Ping* newest = ping;\n"
+       "  for (const Ping* p = ping; p != nullptr; p = p->next.get())\n"
+       "    if (p->out() && p->foreign && std::ranges::equal(p->foreign->bytes(), payload)) newest = p;\n"
+       "  Pong pong = answered(*newest, Pong::Result::kForeign, now);")]),
+    ("probe", "which of several alike was answered is never asked",
+     [(LEDGER, "    pong.doubtful = true;\n", "")]),
+    ("not too often", "a ping that waited for a boundary is no probe",
+     [(HEART, "  probe_at_ = TimePoint::max();  // its pong will show as much\n", "")]),
     ("repair", "a pong repays pings behind its own",
      [(LEDGER, "    const bool last = &ping == &answer;\n", "    const bool last = &ping == &answer;\n"
        "    if (last && ping.next && ping.next->foreign && ping.next->out()) ping.next->state = Ping::State::kOwed;\n")]),
