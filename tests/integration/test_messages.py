@@ -36,7 +36,8 @@ class Messages(IntegrationTest):
                     self.echo(client, server, size, binary)
         self.check_pings(proxy, client)
         client.do("close", code=1000, reason="done")
-        self.assertEqual(client.next("close")["code"], 1000)
+        # Deno says 1005 when a ping crosses its Close, whoever sent that.
+        self.assertIn(client.next("close")["code"], (1000, 1005) if kind == "deno" else (1000,))
         self.assertEqual(server.next("close")["code"], 1000)
         return client
 
