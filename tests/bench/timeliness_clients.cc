@@ -4,9 +4,9 @@
 //
 //   timeliness_clients PORT SESSIONS ECHOES SECONDS
 //
-// Connects them all to 127.0.0.1:PORT, prints "ready", and after SECONDS one line of JSON: how many pings
-// came, the longest gap between two pings of one session, and the round trips of the echoes. Exit 1 when a
-// session could not be opened or was ended.
+// Connects them all to 127.0.0.1:PORT, prints "ready" a moment later, and after SECONDS one line of JSON: how
+// many pings came, the longest gap between two pings of one session, and the round trips of the echoes. Exit
+// 1 when a session could not be opened or was ended.
 #include <event2/event.h>
 #include <fmt/format.h>
 
@@ -42,8 +42,10 @@ constexpr websocket::MaskKey kKey{1, 2, 3, 4};
 constexpr std::size_t kEchoSize = 120;  // a control frame's builder makes the message too
 // A load beside, not a saturated machine: then the kernel's scheduler would be what is measured.
 constexpr std::chrono::milliseconds kEchoPeriod{2};
-// Handshakes under way at once: a backlog is no part of what is measured.
+// Handshakes under way at once, and the time from the last one on for what is left of them: a backlog is no
+// part of what is measured.
 constexpr std::size_t kOpeningAtOnce = 100;
+constexpr std::chrono::seconds kCalm{2};
 
 class Swarm;
 
@@ -75,6 +77,8 @@ class Swarm {
  public:
   Swarm(std::uint16_t port, std::size_t sessions, std::size_t echoes, std::chrono::seconds time)
       : base_(event_base_new()), port_(port), sessions_(sessions), echoes_(echoes), time_(time) {
+    begin_.make_timer(
+        base(), [](int, short, void* self) { static_cast<Swarm*>(self)->begin(); }, this);
     end_.make_timer(
         base(), [](int, short, void* base) { event_base_loopbreak(static_cast<event_base*>(base)); }, base());
     tick_.make_timer(
@@ -99,9 +103,11 @@ class Swarm {
 
  private:
   void open_more();
+  void begin();
   void tick();
 
   net::EventBase base_;
+  net::EmbeddedEvent begin_;
   net::EmbeddedEvent end_;
   net::EmbeddedEvent tick_;
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(64 * 1024);
@@ -208,11 +214,15 @@ void Swarm::open_more() {
 
 void Swarm::opened() {
   if (++open_ < sessions_ + echoes_) return open_more();
+  begin_.run_after(kCalm);
+  tick();
+}
+
+void Swarm::begin() {
   std::puts("ready");
   std::fflush(stdout);
   measuring_ = true;
   end_.run_after(time_);
-  tick();
 }
 
 void Swarm::tick() {
