@@ -30,7 +30,6 @@ Connection::Connection(Worker& worker, net::FileDescriptor client, const net::So
   Opening::Watcher& watcher = *this;
   opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.backends(), watcher,
                                        std::move(client), peer);
-  timer_.make_timer(worker.base(), timer_fired, this);
   if (!client_event_.watch(worker.base(), descriptor, kWatched, client_ready, this)) {
     throw std::system_error(ENOMEM, std::generic_category(), "watching a client");
   }
@@ -44,10 +43,6 @@ void Connection::client_ready(int, short what, void* self) {
 
 void Connection::backend_ready(int, short what, void* self) {
   static_cast<Connection*>(self)->on_ready(observe::Leg::kBackend, what);
-}
-
-void Connection::timer_fired(int, short, void* self) {
-  static_cast<Connection*>(self)->on_timer();
 }
 
 bool Connection::watch_backend(int descriptor) noexcept {
@@ -76,8 +71,7 @@ void Connection::on_ready(observe::Leg leg, short what) noexcept {
   drive([&](auto& stage) { stage.on_ready(leg, readiness(what)); });
 }
 
-void Connection::on_timer() noexcept {
-  scheduled_ = TimePoint::max();
+void Connection::on_deadline() noexcept {
   drive([](auto& stage) { stage.on_deadline(); });
 }
 
@@ -116,7 +110,7 @@ void Connection::settle_opening() noexcept {
   }
   if (opening_->step() == Opening::Step::kOver) return retire();
   if (opening_->has_more()) worker_.resume_later(*this);
-  schedule(opening_->deadline());
+  worker_.call_at(opening_->deadline(), *this);
 }
 
 void Connection::open_session() noexcept {
@@ -144,14 +138,7 @@ void Connection::settle_session() noexcept {
   if (over) return retire();
   if (session_->has_more()) worker_.resume_later(*this);
   if (session_->unconfirmed()) worker_.confirm_later(*this);
-  schedule(session_->deadline());
-}
-
-// Moves the timer forward only: one that fires too early costs less than moving it with each change.
-void Connection::schedule(TimePoint deadline) noexcept {
-  if (deadline >= scheduled_) return;
-  scheduled_ = deadline;
-  timer_.run_after(deadline - worker_.environment().clock.now());
+  worker_.call_at(session_->deadline(), *this);
 }
 
 void Connection::retire() noexcept {
@@ -159,7 +146,6 @@ void Connection::retire() noexcept {
   retired_ = true;
   client_event_.remove();
   backend_event_.remove();
-  timer_.remove();
   worker_.retire(*this);
 }
 

@@ -9,6 +9,7 @@
 
 #include "proxy/net/embedded_event.h"
 #include "proxy/net/socket.h"
+#include "proxy/relay/deadline_queue.h"
 #include "proxy/relay/opening.h"
 #include "proxy/relay/session.h"
 
@@ -26,6 +27,8 @@ class Connection final : private Opening::Watcher {
 
   // Reads what the client has sent already. To be called once, after construction.
   void start() noexcept;
+  // Its time has come (`Worker::call_at`).
+  void on_deadline() noexcept;
   // Goes on with a turn's work that a budget has cut.
   void resume() noexcept;
   // Looks whether an error has come in behind the last bytes.
@@ -39,6 +42,7 @@ class Connection final : private Opening::Watcher {
 
   // Places in the worker's lists.
   std::size_t index = 0;
+  DeadlinePlace deadline_place = kNoDeadline;
   bool resuming = false;
   bool confirming = false;
 
@@ -48,28 +52,23 @@ class Connection final : private Opening::Watcher {
   template <class Call>
   void drive(Call call) noexcept;
   void on_ready(observe::Leg leg, short what) noexcept;
-  void on_timer() noexcept;
   void settle() noexcept;
   void settle_opening() noexcept;
   void settle_session() noexcept;
   void open_session() noexcept;
-  void schedule(TimePoint deadline) noexcept;
   void retire() noexcept;
 
   static void client_ready(int descriptor, short what, void* self);
   static void backend_ready(int descriptor, short what, void* self);
-  static void timer_fired(int descriptor, short what, void* self);
 
   Worker& worker_;
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<Session> session_;
-  TimePoint scheduled_ = TimePoint::max();  // when the timer fires
-  bool reported_ = false;                   // the end of the session or of the handshake has been logged
+  bool reported_ = false;  // the end of the session or of the handshake has been logged
   bool retired_ = false;
   // Last, so that they leave the loop before the sockets close.
   net::EmbeddedEvent client_event_;
   net::EmbeddedEvent backend_event_;
-  net::EmbeddedEvent timer_;
 };
 
 }  // namespace wskeep::relay

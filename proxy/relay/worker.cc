@@ -24,8 +24,7 @@ constexpr std::chrono::seconds kTick{1};
 net::EventBase make_base() {
   const net::EventConfig config(event_config_new());
   if (!config) throw std::bad_alloc();
-  // The coarse clock would send pings up to 4 ms late. One thread uses the base, so it needs no locks.
-  event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NOLOCK);
+  event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);  // one thread uses it
   net::EventBase base(event_base_new_with_config(config.get()));
   if (!base) throw std::runtime_error("libevent has no event loop to give");
   return base;
@@ -65,16 +64,17 @@ Worker::Worker(std::shared_ptr<const config::Config> config, const std::vector<n
       base_(make_base()),
       read_buffer_(std::make_unique<std::uint8_t[]>(kReadBuffer)),
       pong_batch_(std::make_unique<PongBatch>()),
-      environment_{clock_, random_, counters_, {read_buffer_.get(), kReadBuffer}, *pong_batch_} {
+      environment_{clock_, random_, counters_, {read_buffer_.get(), kReadBuffer}, *pong_batch_},
+      tick_due_(clock_.now() + kTick),
+      timer_(
+          base_.get(), [](int, short, void* self) { static_cast<Worker*>(self)->deadline_came(); }, this) {
   if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
   const auto on_wake = [](int, short, void* self) { static_cast<Worker*>(self)->read_messages(); };
   const auto on_turn = [](int, short, void* self) { static_cast<Worker*>(self)->next_turn(); };
-  const auto on_tick = [](int, short, void* self) { static_cast<Worker*>(self)->tick(); };
   if (!wake_event_.watch(base_.get(), wake_.get(), EV_READ | EV_PERSIST, on_wake, this))
     throw std::bad_alloc();
   next_turn_event_.make_timer(base_.get(), on_turn, this);
-  tick_event_.make_timer(base_.get(), on_tick, this);
-  start_tick();
+  set_timer();
   counters_.last_turn_ns.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
   thread_ = std::thread([this] { run(); });
 }
@@ -144,6 +144,7 @@ void Worker::read_messages() noexcept {
 
 void Worker::handle(net::Accepted& client) {
   try {
+    deadlines_.reserve(connections_.size() + 1);
     connections_.push_back(std::make_unique<Connection>(*this, std::move(client.descriptor), client.peer));
   } catch (...) {
     load_.fetch_sub(1, std::memory_order_relaxed);
@@ -214,6 +215,7 @@ void Worker::retire(Connection& connection) noexcept {
     std::erase(to_confirm_, &connection);
     std::erase(confirming_, &connection);
   }
+  deadlines_.remove(connection);
   const std::size_t index = connection.index;
   retired_.push_back(std::move(connections_[index]));
   if (index + 1 != connections_.size()) {
@@ -278,19 +280,37 @@ void Worker::continue_survey() noexcept {
   if (!surveys_.empty()) next_turn_event_.run_after({});
 }
 
-void Worker::start_tick() noexcept {
-  tick_due_ = clock_.now() + kTick;
-  tick_event_.run_after(kTick);
+// Only ever sooner: a call that comes too early costs less than moving it with each message.
+void Worker::call_at(TimePoint deadline, Connection& connection) noexcept {
+  if (deadline >= deadlines_.at(connection)) return;
+  deadlines_.set(connection, deadline);
+  if (deadline < timer_at_) set_timer();
 }
 
-void Worker::tick() noexcept {
+void Worker::deadline_came() noexcept {
   const TimePoint now = clock_.now();
+  timer_at_ = TimePoint::min();  // to be set once, behind all that is due
+  if (now >= tick_due_) tick(now);
+  for (std::size_t left = kSlice; left != 0; --left) {
+    Connection* const due = deadlines_.take_due(now);
+    if (due == nullptr) break;
+    due->on_deadline();
+  }
+  set_timer();
+}
+
+void Worker::set_timer() noexcept {
+  timer_at_ = std::min(deadlines_.next(), tick_due_);
+  timer_.run_at(timer_at_);
+}
+
+void Worker::tick(TimePoint now) noexcept {
   counters_.loop_lag.observe(now - tick_due_);
   counters_.last_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   while (!ended_.empty() && now - ended_.front().at > kShowEnded) ended_.pop_front();
   if (confirming_.empty()) confirming_.swap(to_confirm_);
   if (!confirming_.empty()) next_turn_event_.run_after({});
-  start_tick();
+  tick_due_ = now + kTick;
 }
 
 }  // namespace wskeep::relay

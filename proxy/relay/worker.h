@@ -20,11 +20,13 @@
 #include "config/config.h"
 #include "proxy/net/embedded_event.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/precise_timer.h"
 #include "proxy/net/random.h"
 #include "proxy/net/socket.h"
 #include "proxy/observe/connection_snapshot.h"
 #include "proxy/observe/counters.h"
 #include "proxy/relay/connection.h"
+#include "proxy/relay/deadline_queue.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/snapshot.h"
 
@@ -55,6 +57,8 @@ class Worker {
   Environment& environment() noexcept { return environment_; }
   const std::shared_ptr<const config::Config>& config() const noexcept { return config_; }
   const std::vector<net::SocketAddress>& backends() const noexcept { return backends_; }
+  // Calls `on_deadline` once, at `deadline` or before: an earlier one that was asked for stands.
+  void call_at(TimePoint deadline, Connection& connection) noexcept;
   void resume_later(Connection& connection) noexcept;
   void confirm_later(Connection& connection) noexcept;
   void session_ended(const Session& session) noexcept;
@@ -106,8 +110,9 @@ class Worker {
   void continue_confirming() noexcept;
   void continue_survey() noexcept;
   void tell_if_empty() noexcept;
-  void tick() noexcept;
-  void start_tick() noexcept;
+  void deadline_came() noexcept;
+  void set_timer() noexcept;
+  void tick(TimePoint now) noexcept;
 
   const std::shared_ptr<const config::Config> config_;
   const std::vector<net::SocketAddress>& backends_;
@@ -134,10 +139,12 @@ class Worker {
   std::deque<Ended> ended_;                  // found dead within the last minute
   std::optional<std::promise<void>> empty_;  // who wants to know when no connection is left
   bool going_away_ = false;
-  TimePoint tick_due_{};
+  DeadlineQueue<Connection, &Connection::deadline_place> deadlines_;
+  TimePoint tick_due_;
+  TimePoint timer_at_ = TimePoint::max();
   net::EmbeddedEvent wake_event_;
   net::EmbeddedEvent next_turn_event_;
-  net::EmbeddedEvent tick_event_;
+  net::PreciseTimer timer_;
 
   std::thread thread_;
 };
