@@ -1,0 +1,117 @@
+// load: the clients of the benchmark. See --help; prints one JSON object, or a fault and exit 1.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "tests/bench/load/load.h"
+
+namespace wskeep::bench {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::duration_cast;
+using std::chrono::nanoseconds;
+
+enum class Mode { kEcho, kUpgrade, kUpgradeAndClose };
+
+struct Options {
+  std::uint16_t port = 0;
+  Mode mode = Mode::kEcho;
+  Shape shape;
+  Plan plan;
+  double seconds = 1;
+  double warm_up = 0.1;
+  bool controlled = false;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.description(
+      "Sends masked WebSocket messages to an echo server on 127.0.0.1, checks every echo, and prints the "
+      "round "
+      "trips and their latencies as one JSON object.");
+  const std::map<std::string, Mode> modes{
+      {"echo", Mode::kEcho}, {"upgrade", Mode::kUpgrade}, {"upgrade-close", Mode::kUpgradeAndClose}};
+  app.add_option("--port", options.port, "where the server listens")->required();
+  app.add_option(
+         "--mode", options.mode,
+         "echo; or upgrade: only opens its connections, with one echo on each; upgrade-close closes each")
+      ->transform(CLI::CheckedTransformer(modes));
+  app.add_option("--connections", options.shape.connections)->check(CLI::PositiveNumber);
+  app.add_option("--size", options.shape.size, "bytes of a message")->check(CLI::Range(0, 1 << 30));
+  app.add_option("--fragments", options.shape.fragments, "frames of a message")->check(CLI::PositiveNumber);
+  app.add_option("--depth", options.shape.depth, "messages of a connection in flight")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--check-every", options.shape.check_every, "one echo in so many is compared byte for byte")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seconds", options.seconds, "for how long")->check(CLI::PositiveNumber);
+  app.add_option("--messages", options.plan.messages, "on each connection; instead of --seconds");
+  app.add_option("--rate", options.plan.rate,
+                 "messages a second in all, each due at its time; else a closed loop")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--active", options.plan.active, "with --messages: so many connections at once");
+  app.add_option("--warm-up", options.warm_up, "seconds before it is measured")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag(
+      "--controlled", options.controlled,
+      "prints \"ready\" and waits for a line before it measures; keeps its connections after that, until "
+      "standard input ends");
+}
+
+double microseconds(nanoseconds time) {
+  return duration<double, std::micro>(time).count();
+}
+
+void print(const Result& result, std::uint64_t pings) {
+  const Latencies& all = result.latencies;
+  fmt::print(
+      R"({{"round_trips": {}, "seconds": {:.6f}, "pings": {}, "latency_us": {{"p50": {:.2f}, "p90": {:.2f}, )"
+      R"("p99": {:.2f}, "p99.9": {:.2f}, "max": {:.2f}}}}})"
+      "\n",
+      result.round_trips, duration<double>(result.elapsed).count(), pings, microseconds(all.percentile(0.5)),
+      microseconds(all.percentile(0.9)), microseconds(all.percentile(0.99)),
+      microseconds(all.percentile(0.999)), microseconds(all.max()));
+  std::fflush(stdout);
+}
+
+void run(Options& options) {
+  Load load(net::resolve("127.0.0.1", options.port).front(), options.shape);
+  options.plan.time = duration_cast<nanoseconds>(duration<double>(options.seconds));
+  const auto warm_up = duration_cast<nanoseconds>(duration<double>(options.warm_up));
+  if (options.mode != Mode::kEcho) {
+    if (warm_up.count() > 0) (void)load.open_and_echo(options.shape.connections / 10, true);
+  } else {
+    load.open();
+    if (warm_up.count() > 0) (void)load.run({.time = warm_up});
+  }
+  if (options.controlled) {
+    std::puts("ready");
+    std::fflush(stdout);
+    if (!load.wait_for_line()) return;
+  }
+  const Result result =
+      options.mode == Mode::kEcho
+          ? load.run(options.plan)
+          : load.open_and_echo(options.shape.connections, options.mode == Mode::kUpgradeAndClose);
+  print(result, load.pings());
+  while (options.controlled && load.wait_for_line()) {
+  }
+}
+
+}  // namespace
+}  // namespace wskeep::bench
+
+int main(int argc, char** argv) {
+  wskeep::bench::Options options;
+  CLI::App app;
+  wskeep::bench::declare(app, options);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    wskeep::bench::run(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "load: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}
