@@ -5,12 +5,14 @@
 #   deploy/install-packages.sh build demo   and to show it (quickstart.sh)
 #   deploy/install-packages.sh build test   and to test it
 #   deploy/install-packages.sh runtimes     what the runtimes of its tests need beside those
+#   deploy/install-packages.sh bench        what tests/bench compares it with
 set -euo pipefail
 
 build=(ca-certificates cmake g++ git libboost1.81-dev libcli11-dev libevent-dev libfmt-dev libspdlog-dev libssl-dev
        libyaml-cpp-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev)
 demo=(curl python3 python3-websockets)
 test=(clang-format iproute2 iptables libgtest-dev libgmock-dev procps prometheus)
+bench=(haproxy libbenchmark-dev lighttpd nginx python3)
 runtimes=(chromium default-jdk-headless golang-github-gorilla-websocket-dev golang-go golang-nhooyr-websocket-dev
           libjetty9-extra-java libjetty9-java libwebsocketpp-dev libwebsockets-dev python3-aiohttp python3-tornado)
 
@@ -24,8 +26,9 @@ for group in "$@"; do
       # Debian's nodejs, unless somebody has installed a node and an npm of their own.
       command -v node >/dev/null && command -v npm >/dev/null || packages+=(nodejs npm)
       ;;
+    bench) packages+=("${bench[@]}") ;;
     runtimes) packages+=("${runtimes[@]}") ;;
-    *) echo "install-packages.sh: unknown group '$group': build, demo, test or runtimes" >&2; exit 2 ;;
+    *) echo "install-packages.sh: unknown group '$group': build, demo, test, bench or runtimes" >&2; exit 2 ;;
   esac
 done
 
@@ -39,6 +42,6 @@ as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -q
-# prometheus brings promtool and, on a machine with systemd, a service that nobody asked for here.
+# prometheus brings promtool and, on a machine with systemd, a service that nobody asked for here; so do the proxies.
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
   apt-get install -q -y --no-install-recommends "${missing[@]}"

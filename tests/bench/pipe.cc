@@ -1,8 +1,8 @@
 // The dumb pipe: what any proxy is measured against. It accepts, connects to the backend, and copies bytes
 // both ways without looking at them.
 //
-//   pipe BACKEND_PORT [BUFFER_KIB]    listens on a port of 127.0.0.1 that the kernel chooses, prints
-//                                     "listening 127.0.0.1:PORT", and goes on until it is killed.
+//   pipe PORT BACKEND_PORT [BUFFER_KIB]    listens on 127.0.0.1 (port 0 lets the kernel choose), prints
+//                                          "listening 127.0.0.1:PORT", and goes on until it is killed
 //
 // It is no proxy: no timeouts, no limits, no fairness between connections. It makes the fewest system calls
 // that copying through user space allows: edge-triggered epoll registered once, one buffer (64 KiB unless
@@ -48,9 +48,9 @@ struct Connection {
 
 class Pipe {
  public:
-  Pipe(std::uint16_t backend_port, std::size_t buffer_size)
+  Pipe(std::uint16_t port, std::uint16_t backend_port, std::size_t buffer_size)
       : backend_(net::resolve("127.0.0.1", backend_port).front()),
-        listener_(net::listen_on(net::resolve("127.0.0.1", 0).front())),
+        listener_(net::listen_on(net::resolve("127.0.0.1", port).front())),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         buffer_(buffer_size) {
     if (!epoll_) throw std::system_error(errno, std::generic_category(), "epoll_create1");
@@ -189,7 +189,7 @@ Number number(const char* text) {
   Number value{};
   const char* const end = text + std::strlen(text);
   const auto [at, error] = std::from_chars(text, end, value);
-  if (error != std::errc() || at != end || value == 0) throw std::invalid_argument(text);
+  if (error != std::errc() || at != end) throw std::invalid_argument(text);
   return value;
 }
 
@@ -199,9 +199,11 @@ Number number(const char* text) {
 int main(int argc, char** argv) {
   using wskeep::bench::number;
   try {
-    if (argc < 2 || argc > 3) throw std::invalid_argument("usage: pipe BACKEND_PORT [BUFFER_KIB]");
-    wskeep::bench::Pipe pipe(number<std::uint16_t>(argv[1]),
-                             (argc == 3 ? number<std::size_t>(argv[2]) : 64) * 1024);
+    if (argc < 3 || argc > 4) throw std::invalid_argument("usage: pipe PORT BACKEND_PORT [BUFFER_KIB]");
+    const std::size_t buffer_kib = argc == 4 ? number<std::size_t>(argv[3]) : 64;
+    if (buffer_kib == 0) throw std::invalid_argument("a buffer of nothing");
+    wskeep::bench::Pipe pipe(number<std::uint16_t>(argv[1]), number<std::uint16_t>(argv[2]),
+                             buffer_kib * 1024);
     std::printf("listening %s\n", pipe.address().c_str());
     std::fflush(stdout);
     pipe.run();
