@@ -138,7 +138,7 @@ void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& 
     }
     if (!whole) break;
     ++from.frames_received;
-    frames[kind_of(from.scanner.header().opcode)].add();
+    frames[kind_of(from.scanner.opcode())].add();
     if (to.has_waiting() && may_inject(to)) {
       out.flush();
       inject(to);
@@ -169,13 +169,12 @@ void Session::relay_control(Leg& from, std::span<const std::uint8_t> piece, bool
 }
 
 void Session::relay_control_frame(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept {
-  const websocket::FrameHeader& header = from.scanner.header();
-  switch (header.opcode) {
+  switch (from.scanner.opcode()) {
     case Opcode::kPing: return relay_ping(from, frame, out);
     case Opcode::kPong: return relay_pong(from, frame, out);
     case Opcode::kClose:
-      from.close_code =
-          websocket::close_code(ControlPayload(header, frame).bytes()).value_or(websocket::kNoCode);
+      from.close_code = websocket::close_code(ControlPayload(from.scanner.header(), frame).bytes())
+                            .value_or(websocket::kNoCode);
       close_passed(from);
       break;
     default: break;

@@ -30,6 +30,21 @@ std::uint64_t big_endian(std::span<const std::uint8_t> bytes) {
   return value;
 }
 
+// By the second byte of a header: its bytes of extended length, and all of its bytes.
+std::size_t length_size_of(std::uint8_t byte) {
+  const std::uint8_t length = byte & 0x7F;
+  return length == kLength64 ? 8 : length == kLength16 ? 2 : 0;
+}
+std::size_t header_size_of(std::uint8_t byte) {
+  return 2 + length_size_of(byte) + ((byte & kMaskBit) != 0 ? sizeof(MaskKey) : 0);
+}
+
+// By a whole header.
+std::uint64_t payload_size_of(std::span<const std::uint8_t, kMaxHeaderSize> header) {
+  const std::size_t length_size = length_size_of(header[1]);
+  return length_size == 0 ? header[1] & 0x7F : big_endian(header.subspan(2, length_size));
+}
+
 }  // namespace
 
 std::string_view to_string(FrameError error) noexcept {
@@ -60,26 +75,20 @@ FrameScanner::Step FrameScanner::next(std::span<const std::uint8_t> in) noexcept
 }
 
 FrameScanner::Step FrameScanner::scan_header(std::span<const std::uint8_t> in) noexcept {
-  const std::size_t kept = partial_size_;
-  const std::uint8_t* bytes = in.data();
-  std::size_t size = in.size();
-  std::array<std::uint8_t, kMaxHeaderSize> joined;
-  if (kept != 0) {
-    size = std::min(kept + in.size(), joined.size());
-    std::memcpy(joined.data(), partial_.data(), kept);
-    std::memcpy(joined.data() + kept, in.data(), size - kept);
-    bytes = joined.data();
+  const std::size_t kept = size_;
+  const std::size_t size = std::min(kept + in.size(), bytes_.size());
+  if (kept == 0 && size == bytes_.size()) {
+    std::memcpy(bytes_.data(), in.data(), bytes_.size());  // of a size that the compiler knows
+  } else {
+    std::memcpy(bytes_.data() + kept, in.data(), size - kept);
   }
-  const std::size_t header_size = parse_header(bytes, size);
+  const std::size_t header_size = parse_header(size);
   if (error_ != FrameError::kNone) return break_stream(error_);
   if (header_size > size) {
-    // Short of a header, so fewer than 14 bytes and all of them ours to keep.
-    std::memcpy(partial_.data() + kept, in.data(), in.size());
-    partial_size_ = static_cast<std::uint8_t>(kept + in.size());
+    size_ = static_cast<std::uint8_t>(size);
     return {Verdict::kPart, in.size()};
   }
-  partial_size_ = 0;
-  remaining_ = header_.payload_size;
+  size_ = 0;
   state_ = State::kPayload;
   return scan_payload(in, header_size - kept);
 }
@@ -93,36 +102,38 @@ FrameScanner::Step FrameScanner::scan_payload(std::span<const std::uint8_t> in, 
   return end_frame(taken + static_cast<std::size_t>(remaining_));
 }
 
-// Returns the size that the whole header has, or more than `size` when that isn't known yet. Sets error_ as
-// soon as the bytes at hand prove a fault, and header_ when the header is complete.
-std::size_t FrameScanner::parse_header(const std::uint8_t* bytes, std::size_t size) noexcept {
-  const std::uint8_t opcode = opcode_bits(bytes[0]);
-  control_ = is_control(opcode);
-  error_ = check_first_byte(bytes[0]);
+// Returns the size that the whole header has, or more than `size`, how many of its bytes are at hand, when
+// that isn't known yet. Sets error_ as soon as these prove a fault, and remaining_ when they are all.
+std::size_t FrameScanner::parse_header(std::size_t size) noexcept {
+  control_ = is_control(opcode());
+  error_ = check_first_byte(bytes_[0]);
   if (error_ != FrameError::kNone || size < 2) return 2;
-  error_ = check_second_byte(bytes[1]);
+  error_ = check_second_byte(bytes_[1]);
   if (error_ != FrameError::kNone) return 2;
 
-  const bool masked = (bytes[1] & kMaskBit) != 0;
-  const std::uint8_t short_length = bytes[1] & 0x7F;
-  const std::size_t length_size = short_length == kLength64 ? 8 : short_length == kLength16 ? 2 : 0;
-  const std::size_t header_size = 2 + length_size + (masked ? 4 : 0);
-  std::uint64_t length = short_length;
+  const std::size_t length_size = length_size_of(bytes_[1]);
+  const std::size_t header_size = header_size_of(bytes_[1]);
   if (length_size != 0) {
-    error_ = check_long_length({bytes + 2, std::min(size - 2, length_size)}, length_size);
-    if (error_ != FrameError::kNone || size < 2 + length_size) return header_size;
-    length = big_endian({bytes + 2, length_size});
+    error_ = check_long_length({bytes_.data() + 2, std::min(size - 2, length_size)}, length_size);
+    if (error_ != FrameError::kNone) return header_size;
   }
-  if (size < header_size) return header_size;
-
-  header_.opcode = static_cast<Opcode>(opcode);
-  header_.fin = (bytes[0] & kFin) != 0;
-  header_.rsv = rsv_bits(bytes[0]);
-  header_.masked = masked;
-  header_.size = static_cast<std::uint8_t>(header_size);
-  header_.payload_size = length;
-  if (masked) std::memcpy(header_.mask_key.data(), bytes + 2 + length_size, header_.mask_key.size());
+  if (size >= header_size) remaining_ = payload_size_of(bytes_);
   return header_size;
+}
+
+FrameHeader FrameScanner::header() const noexcept {
+  FrameHeader header{.opcode = opcode(),
+                     .fin = (bytes_[0] & kFin) != 0,
+                     .rsv = rsv_bits(bytes_[0]),
+                     .masked = (bytes_[1] & kMaskBit) != 0,
+                     .size = static_cast<std::uint8_t>(header_size_of(bytes_[1])),
+                     .mask_key = {},
+                     .payload_size = payload_size_of(bytes_)};
+  if (header.masked) {
+    std::memcpy(header.mask_key.data(), bytes_.data() + header.size - header.mask_key.size(),
+                header.mask_key.size());
+  }
+  return header;
 }
 
 FrameError FrameScanner::check_first_byte(std::uint8_t byte) const noexcept {
@@ -164,7 +175,7 @@ FrameError FrameScanner::check_long_length(std::span<const std::uint8_t> known, 
 }
 
 FrameScanner::Step FrameScanner::end_frame(std::size_t taken) noexcept {
-  if (!control_) message_open_ = !header_.fin;
+  if (!control_) message_open_ = (bytes_[0] & kFin) == 0;
   remaining_ = 0;
   state_ = State::kHeader;
   return {Verdict::kFrameEnd, taken};

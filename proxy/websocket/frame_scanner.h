@@ -1,7 +1,7 @@
 // FrameScanner finds the edges of WebSocket frames in a byte stream (RFC 6455 section 5.2).
 //
 // It reads headers and counts payload down. It never owns, copies or unmasks a payload: a 2 GiB frame
-// costs no more than an empty one. Between calls it keeps at most 13 header bytes and a counter, so an
+// costs no more than an empty one. Between calls it keeps a header of at most 14 bytes and a counter, so an
 // idle connection costs sizeof(FrameScanner). Broken is final: a stream that has lost its framing has no
 // next frame, so every later call returns kBroken again. Not thread-safe; one stream, one scanner.
 #pragma once
@@ -52,8 +52,11 @@ class FrameScanner {
   // as soon as the bytes so far prove it, so the verdict does not depend on how the stream was cut.
   [[nodiscard]] Step next(std::span<const std::uint8_t> in) noexcept;
 
-  // The header of the frame at hand: after kFrameEnd, and after kPart once `in_payload()`.
-  const FrameHeader& header() const noexcept { return header_; }
+  // The header of the frame at hand, parsed out of its bytes: after kFrameEnd, and after kPart once
+  // `in_payload()`.
+  FrameHeader header() const noexcept;
+  // Its opcode alone, which costs nothing.
+  Opcode opcode() const noexcept { return static_cast<Opcode>(bytes_[0] & 0xF); }
   bool in_payload() const noexcept { return state_ == State::kPayload; }
 
   // Whether the frame that the last step belonged to is a control frame. Known from its first byte on.
@@ -71,20 +74,19 @@ class FrameScanner {
  private:
   enum class State : std::uint8_t { kHeader, kPayload, kBroken };
 
-  bool mid_frame() const noexcept { return state_ == State::kPayload || partial_size_ != 0; }
+  bool mid_frame() const noexcept { return state_ == State::kPayload || size_ != 0; }
   Step scan_header(std::span<const std::uint8_t> in) noexcept;
   Step scan_payload(std::span<const std::uint8_t> in, std::size_t taken) noexcept;
-  std::size_t parse_header(const std::uint8_t* bytes, std::size_t size) noexcept;
+  std::size_t parse_header(std::size_t size) noexcept;
   FrameError check_first_byte(std::uint8_t byte) const noexcept;
   FrameError check_second_byte(std::uint8_t byte) const noexcept;
   static FrameError check_long_length(std::span<const std::uint8_t> known, std::size_t whole) noexcept;
   Step end_frame(std::size_t taken) noexcept;
   Step break_stream(FrameError error) noexcept;
 
-  std::uint64_t remaining_ = 0;  // payload bytes still to come, in kPayload
-  FrameHeader header_;
-  std::array<std::uint8_t, kMaxHeaderSize - 1> partial_{};
-  std::uint8_t partial_size_ = 0;
+  std::uint64_t remaining_ = 0;                       // payload bytes still to come, in kPayload
+  std::array<std::uint8_t, kMaxHeaderSize> bytes_{};  // of the last header, and what is behind it
+  std::uint8_t size_ = 0;                             // of the header at hand, while it is incomplete
   Sender sender_;
   ExtensionRules rules_;
   State state_ = State::kHeader;

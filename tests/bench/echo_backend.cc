@@ -190,7 +190,7 @@ void Client::echo(Bytes bytes) {
 
 // The header of the frame at hand without its mask; a ping becomes a pong.
 void Client::begin_frame() {
-  const websocket::FrameHeader& header = scanner_.header();
+  const websocket::FrameHeader header = scanner_.header();
   const Opcode opcode = header.opcode == Opcode::kPing ? Opcode::kPong : header.opcode;
   closing_ = opcode == Opcode::kClose;
   in_payload_ = true;
