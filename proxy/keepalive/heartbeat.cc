@@ -19,7 +19,7 @@ Heartbeat::Heartbeat(const Settings& settings, TimePoint now, std::uint64_t rand
       ledger_(static_cast<std::uint32_t>(random >> 32)) {}
 
 TimePoint Heartbeat::deadline() const noexcept {
-  if (!beats()) return TimePoint::max();
+  if (!beats()) return kNever;
   const TimePoint ping = std::min(next_beat_, probe_at_);
   return waiting_ ? std::min(ping, waiting_since_ + settings_->pong_timeout) : ping;
 }
@@ -46,14 +46,14 @@ Heartbeat::Due Heartbeat::beat(TimePoint now, std::uint64_t random) noexcept {
   const bool skip = settings_->ping_when == PingWhen::kQuiet && heard_since_beat_;
   heard_since_beat_ = false;
   // A ping that still waits to leave stands for this one too: two at once would ask nothing new.
-  if (skip || ping_due_ || has_unsent()) return Due::kNothing;
+  if (skip || ping_due_ != kNever || has_unsent()) return Due::kNothing;
   ping_due_ = due;
   return Due::kPing;
 }
 
 Heartbeat::Due Heartbeat::probe(TimePoint now, std::uint64_t random) noexcept {
-  const TimePoint due = std::exchange(probe_at_, TimePoint::max());
-  if (!ledger_.awaits_foreign() || ping_due_ || has_unsent()) return Due::kNothing;
+  const TimePoint due = std::exchange(probe_at_, kNever);
+  if (!ledger_.awaits_foreign() || ping_due_ != kNever || has_unsent()) return Due::kNothing;
   next_beat_ = now + next_interval(random);
   ping_due_ = due;
   return Due::kPing;
@@ -79,7 +79,7 @@ void Heartbeat::ping_passed_on(std::span<const std::uint8_t> payload, std::uint6
   foreign_end_ = end;
   next_beat_ = now + next_interval(random);
   heard_since_beat_ = false;
-  if (own_end_ == 0) ping_due_.reset();
+  if (own_end_ == 0) ping_due_ = kNever;
 }
 
 std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint now) noexcept {
@@ -94,10 +94,9 @@ std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint n
   }
   if (!own_left) return std::nullopt;
   own_end_ = 0;
-  probe_at_ = TimePoint::max();  // its pong will show as much
-  const nanoseconds lateness = now - ping_due_.value_or(now);
-  ping_due_.reset();
-  return lateness;
+  probe_at_ = kNever;  // its pong will show as much
+  const TimePoint due = std::exchange(ping_due_, kNever);
+  return due == kNever ? nanoseconds::zero() : now - due;
 }
 
 Pong Heartbeat::pong(std::span<const std::uint8_t> payload, TimePoint now) noexcept {

@@ -109,13 +109,15 @@ class Heartbeat {
   Due beat(TimePoint now, std::uint64_t random) noexcept;
   Due probe(TimePoint now, std::uint64_t random) noexcept;
 
+  static constexpr TimePoint kNever = TimePoint::max();
+
   const Settings* settings_;
   TimePoint next_beat_;
-  std::optional<TimePoint> ping_due_;      // when the ping of ours that has not left yet was due
-  TimePoint probe_at_ = TimePoint::max();  // when to ask whether the peer has read past a foreign ping
-  TimePoint waiting_since_{};              // when the first unanswered ping left, while waiting_
-  std::uint64_t own_end_ = 0;              // where our ping ends, between `ping_sent` and its leaving
-  std::uint64_t foreign_end_ = 0;          // where the last passed-on ping ends, until it has left
+  TimePoint ping_due_ = kNever;    // when the ping of ours that has not left yet was due
+  TimePoint probe_at_ = kNever;    // when to ask whether the peer has read past a foreign ping
+  TimePoint waiting_since_{};      // when the first unanswered ping left, while waiting_
+  std::uint64_t own_end_ = 0;      // where our ping ends, between `ping_sent` and its leaving
+  std::uint64_t foreign_end_ = 0;  // where the last passed-on ping ends, until it has left
   PongLedger ledger_;
   bool waiting_ = false;
   bool silent_ = false;

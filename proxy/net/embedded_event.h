@@ -21,14 +21,14 @@ class EmbeddedEvent {
   [[nodiscard]] bool watch(event_base* base, int descriptor, short what, event_callback_fn callback,
                            void* argument) noexcept {
     remove();
-    assigned_ = event_assign(&event_, base, descriptor, what, callback, argument) == 0;
-    return assigned_ && event_add(&event_, nullptr) == 0;
+    return event_assign(&event_, base, descriptor, what, callback, argument) == 0 &&
+           event_add(&event_, nullptr) == 0;
   }
 
   // Makes this a timer, not yet running.
   void make_timer(event_base* base, event_callback_fn callback, void* argument) noexcept {
     remove();
-    assigned_ = evtimer_assign(&event_, base, callback, argument) == 0;
+    (void)evtimer_assign(&event_, base, callback, argument);
   }
   // Runs the timer once, `after` from now or a little earlier, for libevent counts from when its loop last
   // looked at the clock; below zero is zero. A running timer is moved.
@@ -43,13 +43,11 @@ class EmbeddedEvent {
   void resume() noexcept { (void)event_add(&event_, nullptr); }
 
   void remove() noexcept {
-    if (assigned_) (void)event_del(&event_);
-    assigned_ = false;
+    if (event_initialized(&event_) != 0) (void)event_del(&event_);
   }
 
  private:
   event event_{};
-  bool assigned_ = false;
 };
 
 }  // namespace wskeep::net

@@ -17,11 +17,11 @@ void HeldControl::add(std::span<const std::uint8_t> bytes) noexcept {
 }
 
 void LatencySummary::add(keepalive::nanoseconds latency) noexcept {
-  least = count == 0 ? latency : std::min(least, latency);
-  most = std::max(most, latency);
-  sum += latency;
-  last = latency;
-  ++count;
+  last_ = static_cast<float>(latency.count());
+  least_ = count_ == 0 ? last_ : std::min(least_, last_);
+  most_ = std::max(most_, last_);
+  sum_ += latency;
+  ++count_;
 }
 
 Leg::Leg(observe::Leg name, std::unique_ptr<net::Transport> transport, websocket::ExtensionRules rules,
@@ -49,8 +49,8 @@ void Leg::want_ping() noexcept {
   start_waiting();
 }
 
-void Leg::want_close(websocket::CloseCode code, std::string_view reason) noexcept {
-  close_ = PendingClose{code, reason};
+void Leg::want_close(const CloseWords& words) noexcept {
+  close_ = &words;
   start_waiting();
 }
 
@@ -63,14 +63,14 @@ void Leg::inject() noexcept {
   count_pongs(pongs);
   if (ping_waiting_) send_ping();
   if (close_) outlet.send(ControlFrame::close(close_->code, close_->reason, mask_key()).bytes());
-  close_.reset();
+  close_ = nullptr;
   waiting_ = false;
   hold_passed = false;
 }
 
 void Leg::drop_waiting() noexcept {
   owed_.clear();
-  close_.reset();
+  close_ = nullptr;
   ping_waiting_ = false;
   waiting_ = false;
   hold_passed = false;
@@ -115,7 +115,7 @@ void Leg::note_ping_passed_on(std::span<const std::uint8_t> payload, std::size_t
   heartbeat.ping_passed_on(payload, outlet.end(), environment_.clock.now(), environment_.random.next());
   // It is as good as the one of ours that may be waiting.
   ping_waiting_ = false;
-  waiting_ = !owed_.empty() || close_;
+  waiting_ = !owed_.empty() || wants_close();
   hold_passed = hold_passed && waiting_;
   note_progress();
 }

@@ -37,15 +37,34 @@ class HeldControl {
   std::uint8_t size_ = 0;
 };
 
-// Latencies of one leg over its life.
-struct LatencySummary {
-  std::uint32_t count = 0;
-  keepalive::nanoseconds sum{0};
-  keepalive::nanoseconds least{0};
-  keepalive::nanoseconds most{0};
-  keepalive::nanoseconds last{0};
+// What a Close of ours says.
+struct CloseWords {
+  websocket::CloseCode code;
+  std::string_view reason;
+};
 
+// Latencies of one leg over its life, as exact as a float.
+class LatencySummary {
+ public:
   void add(keepalive::nanoseconds latency) noexcept;
+
+  std::uint32_t count() const noexcept { return count_; }
+  // Zero while the count is.
+  keepalive::nanoseconds mean() const noexcept { return count_ == 0 ? sum_ : sum_ / count_; }
+  keepalive::nanoseconds least() const noexcept { return exact(least_); }
+  keepalive::nanoseconds most() const noexcept { return exact(most_); }
+  keepalive::nanoseconds last() const noexcept { return exact(last_); }
+
+ private:
+  static keepalive::nanoseconds exact(float nanoseconds) noexcept {
+    return keepalive::nanoseconds(static_cast<std::int64_t>(nanoseconds));
+  }
+
+  keepalive::nanoseconds sum_{0};
+  std::uint32_t count_ = 0;
+  float least_ = 0;
+  float most_ = 0;
+  float last_ = 0;
 };
 
 // What the kernel's TCP said when a peer's time was up, to be compared with what it says a moment later.
@@ -74,9 +93,9 @@ class Leg {
 
   // Our own frames. Each waits until `inject`.
   void owe_pong(const websocket::ControlPayload& payload) noexcept;
-  void want_ping() noexcept;                                                     // the last one has left
-  void want_close(websocket::CloseCode code, std::string_view reason) noexcept;  // `reason` is a literal
-  bool wants_close() const noexcept { return close_.has_value(); }
+  void want_ping() noexcept;                          // the last one has left
+  void want_close(const CloseWords& words) noexcept;  // which must outlive the leg
+  bool wants_close() const noexcept { return close_ != nullptr; }
   bool has_waiting() const noexcept { return waiting_; }
   TimePoint waiting_since() const noexcept { return waiting_since_; }  // while has_waiting()
 
@@ -131,10 +150,6 @@ class Leg {
   bool unresponsive = false;  // counted in backend_unresponsive
 
  private:
-  struct PendingClose {
-    websocket::CloseCode code;
-    std::string_view reason;
-  };
   void start_waiting() noexcept;
   void send_ping() noexcept;
   void note_ping(std::uint64_t begin) noexcept;
@@ -144,7 +159,7 @@ class Leg {
   Environment& environment_;
   std::unique_ptr<net::Transport> transport_;
   OwedPongs owed_;
-  std::optional<PendingClose> close_;
+  const CloseWords* close_ = nullptr;
   TimePoint waiting_since_{};
   std::uint64_t ping_end_ = 0;         // where in the stream the last ping ends, ours or not
   std::uint64_t first_ping_end_ = 0;   // and the first unanswered one

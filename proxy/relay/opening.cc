@@ -349,11 +349,13 @@ void Opening::drop_backend() noexcept {
 Opening::Opened Opening::take() {
   const http::RequestHead& request = request_.head();
   const http::AnswerHead& answer = answer_.head();
-  SessionIdentity identity{.id = environment_.random.next(),
-                           .client = peer_.text(),
-                           .path = std::string(path_of(request.target)),
-                           .subprotocol = std::string(websocket::selected_protocol(answer.fields)),
-                           .user_agent = field_or_empty(request.fields, "User-Agent")};
+  const std::string client = peer_.text();
+  const std::string user_agent = field_or_empty(request.fields, "User-Agent");
+  SessionIdentity identity(environment_.random.next(),
+                           {.client = client,
+                            .path = path_of(request.target),
+                            .subprotocol = websocket::selected_protocol(answer.fields),
+                            .user_agent = user_agent});
   return {std::move(identity),
           std::move(client_),
           std::move(backend_),

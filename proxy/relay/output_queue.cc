@@ -3,41 +3,43 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <new>
+#include <utility>
 
 namespace wskeep::relay {
 
 bool OutputQueue::append(std::span<const std::uint8_t> bytes) noexcept {
   if (bytes.empty()) return true;
-  if (capacity_ - end_ < bytes.size() && !make_room(bytes.size())) return false;
-  std::memcpy(bytes_.get() + end_, bytes.data(), bytes.size());
-  end_ += bytes.size();
+  const bool fits = block_ && block_->capacity - block_->end >= bytes.size();
+  if (!fits && !make_room(bytes.size())) return false;
+  std::memcpy(block_->bytes() + block_->end, bytes.data(), bytes.size());
+  block_->end += bytes.size();
   return true;
 }
 
 void OutputQueue::consume(std::size_t count) noexcept {
   assert(count <= size());
-  begin_ += count;
-  if (begin_ != end_) return;
-  bytes_.reset();
-  capacity_ = begin_ = end_ = 0;
+  if (count == size()) return clear();
+  block_->begin += count;
 }
 
 bool OutputQueue::make_room(std::size_t count) noexcept {
+  const std::size_t capacity = block_ ? block_->capacity : 0;
+  const std::size_t begin = block_ ? block_->begin : 0;
+  const std::size_t kept = size();
   // Moving the rest to the front pays only when at least as much room is won as is moved; otherwise a slow
   // reader's queue would be moved once per read.
-  if (begin_ >= size() && capacity_ - size() >= count) {
-    std::memmove(bytes_.get(), bytes_.get() + begin_, size());
-  } else {
-    const std::size_t wanted = std::max(size() + count, capacity_ + capacity_ / 2);
-    std::unique_ptr<std::uint8_t[]> larger(new (std::nothrow) std::uint8_t[wanted]);
-    if (!larger) return false;
-    if (!empty()) std::memcpy(larger.get(), bytes_.get() + begin_, size());
-    bytes_ = std::move(larger);
-    capacity_ = wanted;
+  if (begin >= kept && capacity - kept >= count) {
+    std::memmove(block_->bytes(), block_->bytes() + begin, kept);
+    block_->begin = 0;
+    block_->end = kept;
+    return true;
   }
-  end_ = size();
-  begin_ = 0;
+  const std::size_t wanted = std::max(kept + count, capacity + capacity / 2);
+  void* const memory = ::operator new(sizeof(Block) + wanted, std::nothrow);
+  if (memory == nullptr) return false;
+  std::unique_ptr<Block, Free> larger(new (memory) Block{wanted, 0, kept});
+  if (kept != 0) std::memcpy(larger->bytes(), block_->bytes() + begin, kept);
+  block_ = std::move(larger);
   return true;
 }
 

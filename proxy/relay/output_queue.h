@@ -5,33 +5,46 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 
 namespace wskeep::relay {
 
 class OutputQueue {
  public:
-  bool empty() const noexcept { return begin_ == end_; }
-  std::size_t size() const noexcept { return end_ - begin_; }
+  bool empty() const noexcept { return !block_; }
+  std::size_t size() const noexcept { return block_ ? block_->end - block_->begin : 0; }
 
   // Copies `bytes` behind what waits. False when there is no memory; then nothing was added.
   [[nodiscard]] bool append(std::span<const std::uint8_t> bytes) noexcept;
 
   // All that waits, in one piece; valid until the next call that is not const.
-  std::span<const std::uint8_t> front() const noexcept { return {bytes_.get() + begin_, size()}; }
+  std::span<const std::uint8_t> front() const noexcept {
+    if (!block_) return {};
+    return {block_->bytes() + block_->begin, size()};
+  }
 
   // Takes `count` bytes off the front, at most size(). The last one frees the memory.
   void consume(std::size_t count) noexcept;
 
-  void clear() noexcept { consume(size()); }
+  void clear() noexcept { block_.reset(); }
 
  private:
+  // The head of one allocation, with the bytes behind it: an empty queue is a pointer.
+  struct Block {
+    std::uint8_t* bytes() noexcept { return reinterpret_cast<std::uint8_t*>(this + 1); }
+
+    std::size_t capacity;
+    std::size_t begin;
+    std::size_t end;
+  };
+  struct Free {
+    void operator()(Block* block) const noexcept { ::operator delete(block); }
+  };
+
   [[nodiscard]] bool make_room(std::size_t count) noexcept;
 
-  std::unique_ptr<std::uint8_t[]> bytes_;
-  std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  std::unique_ptr<Block, Free> block_;  // none while empty
 };
 
 }  // namespace wskeep::relay

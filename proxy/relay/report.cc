@@ -29,10 +29,9 @@ void report_ended_session(const Session& session, TimePoint now) {
   const Leg& backend = session.backend();
   const LatencySummary& latency = client.latency;
   const observe::CloseReason reason = session.reason().value_or(observe::CloseReason::kInternalError);
-  const double mean = latency.count == 0 ? 0 : seconds(latency.sum) / latency.count;
-  log::info("session ended", {{"id", fmt::format("{:016x}", who.id)},
-                              {"client", who.client},
-                              {"path", who.path},
+  log::info("session ended", {{"id", fmt::format("{:016x}", who.id())},
+                              {"client", who.client()},
+                              {"path", who.path()},
                               {"duration", seconds(now - session.started_at())},
                               {"initiator", to_string(observe::initiator_of(reason))},
                               {"reason", to_string(reason)},
@@ -43,10 +42,10 @@ void report_ended_session(const Session& session, TimePoint now) {
                               {"frames_to_backend", client.frames_received},
                               {"frames_to_client", backend.frames_received},
                               {"pings_sent", client.pings_sent},
-                              {"pongs_received", latency.count},
-                              {"latency_min", seconds(latency.least)},
-                              {"latency_mean", mean},
-                              {"latency_max", seconds(latency.most)},
+                              {"pongs_received", latency.count()},
+                              {"latency_min", seconds(latency.least())},
+                              {"latency_mean", seconds(latency.mean())},
+                              {"latency_max", seconds(latency.most())},
                               {"never_ponged", client.never_ponged},
                               {"idle", seconds(now - session.last_data_at())}});
 }

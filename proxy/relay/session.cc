@@ -12,6 +12,10 @@ using observe::ConnectionState;
 
 namespace {
 
+constexpr CloseWords kGoingAway{websocket::kGoingAway, "going away"};
+constexpr CloseWords kTooOld{websocket::kGoingAway, "max age"};
+constexpr CloseWords kIdle{websocket::kGoingAway, "idle"};
+
 // Who broke a connection: its peer, or the kernel, which has waited for the peer in vain (TCP_USER_TIMEOUT,
 // TCP keepalive) and gives as the reason what the network has said meanwhile, in the words of ICMP.
 CloseReason reason_for_loss_of(const Leg& leg, int error) {
@@ -96,6 +100,11 @@ void Session::confirm() noexcept {
   finish_if_done();
 }
 
+std::optional<keepalive::nanoseconds> Session::tcp_rtt() const noexcept {
+  if (tcp_rtt_ == tcp_rtt_.zero()) return std::nullopt;
+  return tcp_rtt_;
+}
+
 TimePoint Session::deadline() const noexcept {
   if (phase_ == Phase::kOver) return TimePoint::max();
   return std::min({leg_deadline(client_), leg_deadline(backend_), lifetime_.deadline(), phase_deadline_});
@@ -132,16 +141,16 @@ void Session::check_stall(Leg& leg) noexcept {
 }
 
 void Session::go_away() noexcept {
-  leave(CloseReason::kShutdown, "going away");
+  leave(CloseReason::kShutdown, kGoingAway);
 }
 
 // Close 1001 to the client, at the next boundary. It is the reason once it has gone: an end that comes while
 // it waits has another one. Behind a frame that stands still it would wait for ever, so its time is limited.
-void Session::leave(CloseReason reason, std::string_view words) noexcept {
+void Session::leave(CloseReason reason, const CloseWords& words) noexcept {
   if (phase_ != Phase::kOpen || client_.wants_close()) return;
   lifetime_.stop();
   leaving_ = reason;
-  client_.want_close(websocket::kGoingAway, words);
+  client_.want_close(words);
   if (may_inject(client_)) return inject(client_);
   phase_deadline_ = environment_.clock.now() + config_->relay.inject_hold + config_->relay.close_timeout;
   backend_.traffic = false;
@@ -151,7 +160,7 @@ void Session::check_lifetime() noexcept {
   using Due = keepalive::Lifetime::Due;
   switch (lifetime_.due(environment_.clock.now())) {
     case Due::kNothing: return;
-    case Due::kMaxAge: return leave(CloseReason::kMaxAge, "max age");
+    case Due::kMaxAge: return leave(CloseReason::kMaxAge, kTooOld);
     case Due::kIdle: break;
   }
   // Data that a busy loop has yet to read, or that a slow peer has yet to take, are not idleness.
@@ -161,7 +170,7 @@ void Session::check_lifetime() noexcept {
   }
   const TimePoint now = environment_.clock.now();
   if (client_.outlet.waiting() != 0 || backend_.outlet.waiting() != 0) lifetime_.excuse(now);
-  if (lifetime_.due(now) == Due::kIdle) leave(CloseReason::kIdle, "idle");
+  if (lifetime_.due(now) == Due::kIdle) leave(CloseReason::kIdle, kIdle);
 }
 
 void Session::cut() noexcept {

@@ -19,19 +19,11 @@
 #include "proxy/observe/words.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/leg.h"
+#include "proxy/relay/session_identity.h"
 
 namespace wskeep::relay {
 
 class Gather;
-
-// Who is on the line: fixed when the handshake ends.
-struct SessionIdentity {
-  std::uint64_t id = 0;  // random
-  std::string client;    // address:port
-  std::string path;      // without its query
-  std::string subprotocol;
-  std::string user_agent;
-};
 
 class Session {
  public:
@@ -91,9 +83,9 @@ class Session {
   const Leg& client() const noexcept { return client_; }
   const Leg& backend() const noexcept { return backend_; }
   TimePoint started_at() const noexcept { return started_at_; }
-  // Of the client, when its latency.count > 0.
+  // Of the client, when its latency.count() > 0.
   TimePoint last_pong_at() const noexcept { return last_pong_at_; }
-  std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept { return tcp_rtt_; }  // of the client leg
+  std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept;  // of the client leg
   // When bytes of a data frame last came, from either side; started_at() until there were any.
   TimePoint last_data_at() const noexcept { return lifetime_.last_data(); }
 
@@ -136,7 +128,7 @@ class Session {
     std::optional<websocket::CloseCode> code;  // none: the stream just ends
     std::string_view reason;                   // a literal
   };
-  void leave(observe::CloseReason reason, std::string_view words) noexcept;
+  void leave(observe::CloseReason reason, const CloseWords& words) noexcept;
   void check_lifetime() noexcept;
   void enter(Phase phase) noexcept;
   void note_reason(observe::CloseReason reason) noexcept;
@@ -164,7 +156,7 @@ class Session {
   keepalive::Lifetime lifetime_;
   TimePoint phase_deadline_ = TimePoint::max();
   TimePoint last_pong_at_{};
-  std::optional<keepalive::nanoseconds> tcp_rtt_;
+  std::chrono::duration<std::uint32_t, std::micro> tcp_rtt_{0};  // zero: not known
   SessionIdentity identity_;
   std::optional<observe::CloseReason> reason_;
   observe::CloseReason leaving_ = observe::CloseReason::kShutdown;  // why our Close waits, while it does

@@ -246,7 +246,7 @@ void Session::note_pong(Leg& from, const keepalive::Pong& pong, TimePoint now) n
   if (rtt) counters.tcp_rtt[from.name()].observe(*rtt);
   if (from.name() == observe::Leg::kClient) {
     last_pong_at_ = now;
-    tcp_rtt_ = rtt;
+    tcp_rtt_ = std::chrono::duration_cast<decltype(tcp_rtt_)>(rtt.value_or(keepalive::nanoseconds::zero()));
   }
 }
 

@@ -25,7 +25,7 @@ std::int64_t wall_clock(TimePoint time) {
 
 Badness badness_of(const Session& session, TimePoint now) {
   const Leg& client = session.client();
-  return {client.heartbeat.silent(), client.heartbeat.suspect(now), client.latency.last.count()};
+  return {client.heartbeat.silent(), client.heartbeat.suspect(now), client.latency.last().count()};
 }
 
 Badness badness_of(const observe::ConnectionSnapshot& snapshot) {
@@ -35,7 +35,7 @@ Badness badness_of(const observe::ConnectionSnapshot& snapshot) {
 observe::ConnectionSnapshot snapshot_of(const Session& session, TimePoint now) {
   const SessionIdentity& who = session.identity();
   const Leg& client = session.client();
-  observe::ConnectionSnapshot snapshot{.id = who.id,
+  observe::ConnectionSnapshot snapshot{.id = who.id(),
                                        .alive = !client.heartbeat.silent(),
                                        .suspect = client.heartbeat.suspect(now),
                                        .started_at = wall_clock(session.started_at()),
@@ -43,15 +43,15 @@ observe::ConnectionSnapshot snapshot_of(const Session& session, TimePoint now) {
                                        .last_pong_at = {},
                                        .last_pong_latency = {},
                                        .tcp_rtt = {},
-                                       .client = who.client,
-                                       .path = who.path,
-                                       .subprotocol = who.subprotocol,
-                                       .user_agent = who.user_agent};
-  if (client.latency.count != 0) {
+                                       .client = std::string(who.client()),
+                                       .path = std::string(who.path()),
+                                       .subprotocol = std::string(who.subprotocol()),
+                                       .user_agent = std::string(who.user_agent())};
+  if (client.latency.count() != 0) {
     snapshot.last_pong_at = wall_clock(session.last_pong_at());
-    snapshot.last_pong_latency = client.latency.last.count();
+    snapshot.last_pong_latency = client.latency.last().count();
   }
-  if (session.tcp_rtt()) snapshot.tcp_rtt = session.tcp_rtt()->count();
+  if (const auto rtt = session.tcp_rtt()) snapshot.tcp_rtt = rtt->count();
   return snapshot;
 }
 
