@@ -3,12 +3,13 @@
 
     tests/bench/compare.py [--build build/release] [--quick] [--turns 7] [--rows ROW,...] [--peers PEER,...] [--json FILE]
 
-All peers take turns, row by row, in an order that changes from turn to turn, each with fresh processes in every
-turn. Everything runs on one core, so that no figure hangs on how fast one core wakes another (in virtual machines
+All peers take turns, row by row, each with fresh processes in every turn. Within a row their sessions are all open
+and one after the other is measured for a twentieth of a second, over and over in a changing order, so that what else
+the machine does hits all alike. Everything runs on one core, so that no figure hangs on how fast one core wakes another (in virtual machines
 that costs many times what a proxy does); --apart gives the proxies a core of their own. What a proxy costs is the
 CPU time that the kernel has counted for it, over the round trips of the load. A share is the pipe's cost over the
-peer's in the same row of the same turn, so higher is better and 1.00 is as good as the pipe; shown is the median of
-all turns. A peer that doesn't start or loses a session is a fault: it is printed, and the exit code is 1.
+peer's, each measured right beside the other, so higher is better and 1.00 is as good as the pipe; shown is the median
+of all. A peer that doesn't start or loses a session is a fault: it is printed, and the exit code is 1.
 
 rows.py and proxies.py say what is measured and who; deploy/install-packages.sh bench installs the others.
 """
@@ -16,8 +17,8 @@ rows.py and proxies.py say what is measured and who; deploy/install-packages.sh 
 import argparse
 import contextlib
 import json
-import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,6 @@ from proxies import DIRECT, PEERS, REFERENCE, Fault
 from rows import ROWS
 
 HERE = pathlib.Path(__file__).resolve().parent
-MEMORY_TURNS = 3  # memory hardly varies, and takes long to fill
 WARM_SESSIONS = 64  # before memory is taken: what a proxy allocates once isn't a session's
 
 
@@ -54,8 +54,9 @@ class Load:
 
     def run(self):
         """Measures, and returns what it says; its sessions stay."""
-        self._child.stdin.write("\n")
-        self._child.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and says why
+            self._child.stdin.write("\n")
+            self._child.stdin.flush()
         return json.loads(self._line())
 
     def __enter__(self):
@@ -71,38 +72,34 @@ class Comparison:
         self.results = {row.name: {peer.name: [] for peer in (*peers, DIRECT)} for row in rows}
         self.faults = []
         self._load_cores, self._proxy_cores = kernel.cores(options.apart)
-        self._seconds = 0.2 if options.quick else 0.7
+        self._slices, self._slice_seconds = (3, 0.04) if options.quick else (8, 0.06)
         self._sessions = min(500 if options.quick else 4000, descriptors // 2 - 200)
         self._directory = None
 
     def run(self):
         with tempfile.TemporaryDirectory(prefix="wskeep-compare-") as self._directory:
             for turn in range(self.options.turns):
+                begun = time.monotonic()
                 self._turn(turn)
+                print(f"turn {turn + 1} of {self.options.turns}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
 
     def _turn(self, turn):
-        begun = time.monotonic()
-        order = list(self.peers[turn % len(self.peers):] + self.peers[:turn % len(self.peers)])
         with contextlib.ExitStack() as stack:
-            backend = stack.enter_context(proxies.start_backend(self.options.build, self._load_cores,
-                                                                self._directory))
+            backend = stack.enter_context(proxies.start_backend(self.options.build, self._load_cores, self._directory))
             running = {}
-            for peer in order:
+            for peer in self.peers:
                 with self._faults_of(peer):
                     running[peer] = stack.enter_context(self._start(peer, backend))
             for row in self.rows:
-                if row.kind == "memory" and turn >= (1 if self.options.quick else MEMORY_TURNS):
-                    continue
-                if row.added_latency:
-                    with self._faults_of(DIRECT, row):
-                        self._keep(row, DIRECT, turn, self._measure(row, backend, None))
-                for peer in order:
-                    with self._faults_of(peer, row):
-                        if peer not in running:
-                            continue  # its fault stands already
-                        measure = self._memory if row.kind == "memory" else self._cost
-                        self._keep(row, peer, turn, measure(row, peer, running[peer], backend))
-        print(f"turn {turn + 1} of {self.options.turns}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
+                if row.kind != "memory":
+                    self._costs(row, turn, running, backend)
+                elif turn == 0:  # it doesn't vary, and takes long to fill
+                    for peer in running:
+                        with self._faults_of(peer, row):
+                            self.results[row.name][peer.name].append(self._memory(row, peer, backend))
+            for peer, server in running.items():
+                with self._faults_of(peer):
+                    server.cpu_us()  # it must still be there
 
     def _start(self, peer, backend):
         return proxies.start(peer, self.options.build, backend.port, self._proxy_cores, self._directory)
@@ -112,41 +109,53 @@ class Comparison:
         try:
             yield
         except Fault as fault:
-            self.faults.append(f"{peer.name}{', ' + row.name if row else ''}: {fault}")
-            print(f"fault: {self.faults[-1]}", file=sys.stderr)
+            text = f"{peer.name}{', ' + row.name if row else ''}: {fault}"
+            print(f"fault: {text}", file=sys.stderr)
+            if text not in self.faults:
+                self.faults.append(text)
 
-    def _keep(self, row, peer, turn, result):
-        self.results[row.name][peer.name].append({"turn": turn, **result})
+    def _load(self, row, server, connections=None):
+        return Load(self.options.build, server.port, self._load_cores, row.load(self._slice_seconds, connections))
 
-    def _measure(self, row, server, pid):
-        """One run of the load; what it said, and the CPU time that the process took for it."""
-        with Load(self.options.build, server.port, self._load_cores, row.load(self._seconds)) as load:
-            before = kernel.cpu_ns(pid) if pid else 0
-            said = load.run()
-            if pid:
-                said["cpu_us"] = (kernel.cpu_ns(pid) - before) / 1000 / said["round_trips"]
-                said["busy"] = said["cpu_us"] * said["round_trips"] / said["seconds"] / 1e6
-        return said
+    def _costs(self, row, turn, running, backend):
+        """All peers of the row, slice by slice. One with a fault is out of the row for this turn."""
+        servers = {**running, **({DIRECT: backend} if row.added_latency else {})}
+        with contextlib.ExitStack() as stack:
+            loads = {}
+            for peer, server in servers.items():
+                with self._faults_of(peer, row):
+                    loads[peer] = stack.enter_context(self._load(row, server))
+            for part in range(self._slices):
+                first = (turn * self._slices + part) % max(1, len(loads))
+                order = list(loads)
+                for peer in order[first:] + order[:first]:
+                    with self._faults_of(peer, row):
+                        load = loads.pop(peer)
+                        measured = self._slice(load, None if peer is DIRECT else servers[peer])
+                        loads[peer] = load
+                        if part + 1 < self._slices:
+                            del measured["latency_us"]  # the last one's are those of all slices
+                        self.results[row.name][peer.name].append({"turn": turn, "slice": part, **measured})
 
-    def _cost(self, row, _peer, server, _backend):
-        try:
-            return self._measure(row, server, server.child.pid)
-        except Fault as fault:
-            raise Fault(f"{fault}; its last words: {server.last_words()}") from None
+    @staticmethod
+    def _slice(load, server):
+        """One run of the load: what it says, and the CPU time that the server took for it."""
+        before = server.cpu_us() if server else 0
+        measured = load.run()
+        if server:
+            cpu_us = server.cpu_us() - before
+            measured |= {"cpu_us": cpu_us / measured["round_trips"], "busy": cpu_us / measured["seconds"] / 1e6}
+        return measured
 
-    def _memory(self, row, peer, _server, backend):
-        """A fresh process, so that no other row has left its memory behind."""
-        with self._start(peer, backend) as server:
-            def sessions(count):
-                return Load(self.options.build, server.port, self._load_cores, row.load(0, count))
-
-            with sessions(WARM_SESSIONS) as warm:
-                warm.run()
-                base = kernel.memory(server.child.pid)
-                with sessions(self._sessions) as many:
-                    idle = kernel.memory(server.child.pid) - base
-                    many.run()
-                    after = kernel.memory(server.child.pid) - base
+    def _memory(self, row, peer, backend):
+        """In a fresh process, so that no other row has left its memory behind."""
+        with self._start(peer, backend) as server, self._load(row, server, WARM_SESSIONS) as warm:
+            warm.run()
+            base = server.memory()
+            with self._load(row, server, self._sessions) as many:
+                idle = server.memory() - base
+                many.run()
+                after = server.memory() - base
         return {"sessions": self._sessions, "base_bytes": base, "idle_bytes": idle / self._sessions,
                 "after_bytes": after / self._sessions}
 
@@ -160,6 +169,13 @@ def chosen(names, all_of, what):
     if unknown:
         raise SystemExit(f"compare.py: no {what} {', '.join(unknown)}; there are {', '.join(known)}")
     return tuple(known[name] for name in names.split(","))
+
+
+def build_type(build):
+    """What CMake was told to make; nobody should compare a debug build unawares."""
+    cache = build / "CMakeCache.txt"
+    found = re.search(r"^CMAKE_BUILD_TYPE:\w+=(.*)$", cache.read_text(), re.MULTILINE) if cache.is_file() else None
+    return found[1] if found else "unknown"
 
 
 def main():
@@ -180,7 +196,7 @@ def main():
         peers = (*chosen(REFERENCE, PEERS, "peer"), *peers)
 
     comparison = Comparison(options, peers, rows, kernel.raise_descriptor_limit())
-    machine = kernel.describe()
+    machine = {**kernel.describe(), "build": build_type(options.build)}
     versions = {}
     for peer in peers:
         with contextlib.suppress(Fault):  # told when it should start
@@ -193,7 +209,7 @@ def main():
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "versions": versions, "results": comparison.results,
                                             "summary": report.summary(comparison.results, rows, peers),
-                                            "faults": comparison.faults}, indent=1) + "\n")
+                                            "faults": comparison.faults}) + "\n")
     for fault in comparison.faults:
         print(f"fault: {fault}")
     return 1 if comparison.faults else 0

@@ -4,6 +4,7 @@ A peer is one of our own programs or a Debian package with a configuration from 
 a child of this process, on the given core, with its output and its files in a directory that goes away afterwards.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -108,11 +109,22 @@ class Running:
     def last_words(self):
         return " | ".join(self._log.read_text(errors="replace").splitlines()[-5:]) or "it said nothing"
 
-    def alive(self):
-        return self.child.poll() is None
+    def cpu_us(self):
+        """Microseconds on a CPU, with all its children."""
+        return self._ask(kernel.cpu_ns) / 1000
+
+    def memory(self):
+        """Bytes of anonymous memory, with all its children."""
+        return self._ask(kernel.memory)
+
+    def _ask(self, question):
+        if self.child.poll() is None:
+            with contextlib.suppress(OSError):  # it ends as we ask
+                return question(self.child.pid)
+        raise Fault(f"it has ended with {self.child.wait()}: {self.last_words()}")
 
     def stop(self):
-        family = kernel.family(self.child.pid) if self.alive() else []
+        family = kernel.family(self.child.pid) if self.child.poll() is None else []
         self.child.terminate()
         try:
             self.child.wait(PATIENCE)

@@ -10,18 +10,18 @@ def median(values):
     return statistics.median(values) if values else None
 
 
-def in_turns(results, key, other):
-    """Pairs of a figure and another peer's, of the same turns."""
-    theirs = {result["turn"]: result for result in other}
-    return [(key(result), key(theirs[result["turn"]])) for result in results if result["turn"] in theirs]
+def beside(results, others):
+    """The pairs of results that were measured right beside each other."""
+    theirs = {(each["turn"], each["slice"]): each for each in others}
+    return [(each, theirs[each["turn"], each["slice"]]) for each in results if (each["turn"], each["slice"]) in theirs]
 
 
-def spread(values):
-    """Half of the distance between the quartiles: what a median may well be off by."""
+def doubt(values):
+    """The standard error of the median, from the quartiles, since a few values may be far out."""
     if len(values) < 2:
         return None
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return (high - low) / 2
+    return 0.93 * (high - low) / len(values) ** 0.5
 
 
 def summary(results, rows, peers):
@@ -36,32 +36,33 @@ def _figures(of_row, row, peer):
         figures = {key: median(each[key] for each in mine) for key in ("base_bytes", "idle_bytes", "after_bytes")}
         return {key: value for key, value in figures.items() if value is not None}
     figures = {}
-    shares = [theirs / own for own, theirs in in_turns([each for each in mine if "cpu_us" in each],
-                                                       lambda each: each["cpu_us"], of_row[REFERENCE])]
+    shares = [theirs["cpu_us"] / own["cpu_us"] for own, theirs in beside(mine, of_row[REFERENCE]) if "cpu_us" in own]
     if shares:
-        figures |= {"share": median(shares), "share_spread": spread(shares),
+        figures |= {"share": median(shares), "share_doubt": doubt(shares),
                     "cpu_us": median(each["cpu_us"] for each in mine), "busy": median(each["busy"] for each in mine)}
-    for share in mine[0]["latency_us"] if mine else ():
-        figures[share + "_us"] = median(each["latency_us"][share] for each in mine)
+    timed = [each for each in mine if "latency_us" in each]
+    for key in timed[0]["latency_us"] if timed else ():
+        figures[key + "_us"] = median(each["latency_us"][key] for each in timed)
         if row.added_latency:
-            added = in_turns(mine, lambda each, share=share: each["latency_us"][share], of_row[DIRECT.name])
-            figures["added_" + share + "_us"] = median(own - direct for own, direct in added)
+            added = [own["latency_us"][key] - direct["latency_us"][key]
+                     for own, direct in beside(timed, of_row[DIRECT.name])]
+            figures["added_" + key + "_us"] = median(added)
     return figures
 
 
 def _table(title, peers, columns):
     """`columns` are pairs of a heading and a function from a peer's name to its cell."""
     names = [peer.name for peer in peers]
-    width = max(map(len, names))
+    cells = [["", *names], *([heading, *map(cell, names)] for heading, cell in columns)]
+    widths = [max(map(len, column)) for column in cells]
     print(f"\n{title}")
-    print(" " * width + "".join(f"  {heading:>13}" for heading, _ in columns))
-    for name in names:
-        print(f"{name:<{width}}" + "".join(f"  {cell(name):>13}" for _, cell in columns))
+    for first, *others in zip(*cells):
+        print(f"{first:<{widths[0]}}" + "".join(f"  {text:>{width}}" for text, width in zip(others, widths[1:])))
 
 
 def show(results, rows, peers, machine, versions):
     medians = summary(results, rows, peers)
-    print(f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; " +
+    print(f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, build type {machine['build']}; " +
           "; ".join(filter(None, versions.values())))
     if machine["cores"] == 1:
         print("There is only one core: load, backend and proxy share it, so latencies say little.")
@@ -76,12 +77,12 @@ def show(results, rows, peers, machine, versions):
         return heading or row.name, cell
 
     def share(figures):
-        off = figures["share_spread"]
+        off = figures["share_doubt"]
         return f"{figures['share']:.2f}" + (f" ±{off:.2f}" if off is not None else "")
 
     costs = [row for row in rows if row.kind != "memory"]
     if costs:
-        _table(f"Share of the CPU efficiency of {REFERENCE}, ± half the distance of the quartiles (higher is better)",
+        _table(f"Share of the CPU efficiency of {REFERENCE}, ± the standard error (higher is better)",
                peers, [column(row, share) for row in costs])
         _table("CPU per round trip or session, us", peers,
                [column(row, lambda figures: f"{figures['cpu_us']:.2f}") for row in costs])

@@ -13,7 +13,7 @@ import dataclasses
 class Row:
     name: str
     kind: str
-    connections: int
+    connections: int  # upgrade: opened each time it measures
     size: int = 128  # bytes of a message's payload
     depth: int = 1  # messages of a connection in flight
     rate: int = 0  # messages a second in all; 0: each connection sends when its echo has come
@@ -21,10 +21,10 @@ class Row:
     added_latency: bool = False  # shown beside the latency without a proxy
 
     def load(self, seconds, connections=None):
-        """The load's arguments; it measures for this long, where the row doesn't count something else."""
+        """The load's arguments; each time it measures for this long, where the row doesn't count something else."""
         arguments = ["--connections", connections or self.connections, "--size", self.size, "--depth", self.depth]
         if self.kind == "echo":
-            return [*arguments, "--rate", self.rate, "--seconds", seconds, "--warm-up", seconds / 5]
+            return [*arguments, "--rate", self.rate, "--seconds", seconds, "--warm-up", seconds]
         if self.kind == "upgrade":
             return [*arguments, "--mode", "upgrade-close" if self.closes else "upgrade"]
         # Few at once: what matters is what stays behind, not how much the kernel's buffers hold.
@@ -41,7 +41,7 @@ ROWS = (
     Row("64x64K", "echo", 64, 64 * KIB),
     Row("16x1M", "echo", 16, MIB),
     Row("paced", "echo", 64, rate=10_000, added_latency=True),
-    Row("upgrade", "upgrade", 1000),
-    Row("upgrade-close", "upgrade", 1000, closes=True),
+    Row("upgrade", "upgrade", 100),
+    Row("upgrade-close", "upgrade", 100, closes=True),
     Row("memory", "memory", 4000, MIB),
 )

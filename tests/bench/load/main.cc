@@ -63,8 +63,8 @@ double microseconds(nanoseconds time) {
   return duration<double, std::micro>(time).count();
 }
 
-void print(const Result& result, std::uint64_t pings) {
-  const Latencies& all = result.latencies;
+// The latencies are those of all runs so far: few in one run say little about the slowest.
+void print(const Result& result, const Latencies& all, std::uint64_t pings) {
   fmt::print(
       R"({{"round_trips": {}, "seconds": {:.6f}, "pings": {}, "latency_us": {{"p50": {:.2f}, "p90": {:.2f}, )"
       R"("p99": {:.2f}, "p99.9": {:.2f}, "max": {:.2f}}}}})"
@@ -75,27 +75,34 @@ void print(const Result& result, std::uint64_t pings) {
   std::fflush(stdout);
 }
 
+void warm_up(Load& load, const Options& options) {
+  const auto time = duration_cast<nanoseconds>(duration<double>(options.warm_up));
+  if (options.mode == Mode::kEcho) load.open();
+  if (time.count() == 0) return;
+  if (options.mode == Mode::kEcho) {
+    (void)load.run({.time = time});
+  } else {
+    (void)load.open_and_echo(options.shape.connections / 10, true);
+  }
+}
+
 void run(Options& options) {
   Load load(net::resolve("127.0.0.1", options.port).front(), options.shape);
   options.plan.time = duration_cast<nanoseconds>(duration<double>(options.seconds));
-  const auto warm_up = duration_cast<nanoseconds>(duration<double>(options.warm_up));
-  if (options.mode != Mode::kEcho) {
-    if (warm_up.count() > 0) (void)load.open_and_echo(options.shape.connections / 10, true);
-  } else {
-    load.open();
-    if (warm_up.count() > 0) (void)load.run({.time = warm_up});
-  }
+  warm_up(load, options);
   if (options.controlled) {
     std::puts("ready");
     std::fflush(stdout);
-    if (!load.wait_for_line()) return;
   }
-  const Result result =
-      options.mode == Mode::kEcho
-          ? load.run(options.plan)
-          : load.open_and_echo(options.shape.connections, options.mode == Mode::kUpgradeAndClose);
-  print(result, load.pings());
-  while (options.controlled && load.wait_for_line()) {
+  Latencies all;
+  while (!options.controlled || load.wait_for_line()) {
+    const Result result =
+        options.mode == Mode::kEcho
+            ? load.run(options.plan)
+            : load.open_and_echo(options.shape.connections, options.mode == Mode::kUpgradeAndClose);
+    all.add(result.latencies);
+    print(result, all, load.pings());
+    if (!options.controlled) return;
   }
 }
 
