@@ -4,7 +4,7 @@
     tests/bench/compare.py [--build build/release] [--quick] [--turns 7] [--rows ROW,...] [--peers PEER,...] [--json FILE]
 
 All peers take turns, row by row, each with fresh processes in every turn. Within a row their sessions are all open
-and one after the other is measured for a twentieth of a second, over and over in a changing order, so that what else
+and one after the other is measured for some hundredths of a second, over and over in a changing order, so that what else
 the machine does hits all alike. Everything runs on one core, so that no figure hangs on how fast one core wakes another (in virtual machines
 that costs many times what a proxy does); --apart gives the proxies a core of their own. What a proxy costs is the
 CPU time that the kernel has counted for it, over the round trips of the load. A share is the pipe's cost over the
@@ -72,8 +72,8 @@ class Comparison:
         self.results = {row.name: {peer.name: [] for peer in (*peers, DIRECT)} for row in rows}
         self.faults = []
         self._load_cores, self._proxy_cores = kernel.cores(options.apart)
-        self._slices, self._slice_seconds = (3, 0.04) if options.quick else (8, 0.06)
-        self._sessions = min(500 if options.quick else 4000, descriptors // 2 - 200)
+        self._slices, self._slice_seconds = (3, 0.03) if options.quick else (8, 0.06)
+        self._most_sessions = descriptors // 2 - 200  # a proxy has two descriptors for each
         self._directory = None
 
     def run(self):
@@ -149,15 +149,15 @@ class Comparison:
 
     def _memory(self, row, peer, backend):
         """In a fresh process, so that no other row has left its memory behind."""
+        count = min(row.connections // (8 if self.options.quick else 1), self._most_sessions)
         with self._start(peer, backend) as server, self._load(row, server, WARM_SESSIONS) as warm:
             warm.run()
             base = server.memory()
-            with self._load(row, server, self._sessions) as many:
+            with self._load(row, server, count) as many:
                 idle = server.memory() - base
                 many.run()
                 after = server.memory() - base
-        return {"sessions": self._sessions, "base_bytes": base, "idle_bytes": idle / self._sessions,
-                "after_bytes": after / self._sessions}
+        return {"sessions": count, "base_bytes": base, "idle_bytes": idle / count, "after_bytes": after / count}
 
 
 def chosen(names, all_of, what):
