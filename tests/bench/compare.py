@@ -4,12 +4,13 @@
     tests/bench/compare.py [--build build/release] [--quick] [--turns 7] [--rows ROW,...] [--peers PEER,...] [--json FILE]
 
 All peers take turns, row by row, each with fresh processes in every turn. Within a row their sessions are all open
-and one after the other is measured for some hundredths of a second, over and over in a changing order, so that what else
-the machine does hits all alike. Everything runs on one core, so that no figure hangs on how fast one core wakes another (in virtual machines
-that costs many times what a proxy does); --apart gives the proxies a core of their own. What a proxy costs is the
-CPU time that the kernel has counted for it, over the round trips of the load. A share is the pipe's cost over the
-peer's, each measured right beside the other, so higher is better and 1.00 is as good as the pipe; shown is the median
-of all. A peer that doesn't start or loses a session is a fault: it is printed, and the exit code is 1.
+and one after the other is measured for some hundredths of a second, over and over in a changing order, so that what
+else the machine does hits all alike. Everything runs on one core, so that no figure hangs on how fast one core wakes
+another (in virtual machines that costs many times what a proxy does); --apart gives the proxies a core of their own.
+What a proxy costs is the CPU time that the kernel has counted for it, over the round trips of the load. A share is
+the pipe's cost over the peer's, each measured right beside the other, so higher is better and 1.00 is as good as the
+pipe; shown is the median of all. A peer that doesn't start or loses a session is a fault: it is printed, and the exit
+code is 1.
 
 rows.py and proxies.py say what is measured and who; deploy/install-packages.sh bench installs the others.
 """
