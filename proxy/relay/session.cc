@@ -74,12 +74,14 @@ void Session::on_ready(observe::Leg name, Readiness ready) noexcept {
     ready_leg.readable = true;
     ready_leg.hung_up = true;
   }
-  if (ready.writable) {
+  // Any event says that a socket is writable which is; that is news only to what waits.
+  const bool drains = ready.writable && ready_leg.outlet.waiting() != 0;
+  if (drains) {
     ready_leg.flush();
     after_write(ready_leg);
   }
   read_from(ready_leg);
-  if (ready.writable) read_from(other(ready_leg));  // it may have been held back for this one
+  if (drains) read_from(other(ready_leg));  // it may have been held back for this one
   finish_if_done();
 }
 

@@ -145,7 +145,7 @@ void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& 
     }
   }
   if (from.input == Leg::Input::kRaw) out.add(in);
-  if (data) lifetime_.data_came(environment_.clock.now());
+  if (data) lifetime_.data_came(environment_.clock.about_now());
 }
 
 // Passes on the beginning of a control frame that will never be whole.

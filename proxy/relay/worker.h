@@ -5,6 +5,8 @@
 // the worker with the least load. Destruction stops the loop, joins the thread and closes what is left.
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -89,6 +91,11 @@ class Worker {
   class SteadyClock final : public Clock {
    public:
     TimePoint now() noexcept override { return std::chrono::steady_clock::now(); }
+    TimePoint about_now() noexcept override {
+      timespec time{};
+      (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+      return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+    }
   };
   class Randomness final : public Random {
    public:

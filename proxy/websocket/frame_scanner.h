@@ -75,6 +75,7 @@ class FrameScanner {
   enum class State : std::uint8_t { kHeader, kPayload, kBroken };
 
   bool mid_frame() const noexcept { return state_ == State::kPayload || size_ != 0; }
+  std::size_t plain_header(std::span<const std::uint8_t> in) noexcept;
   Step scan_header(std::span<const std::uint8_t> in) noexcept;
   Step scan_payload(std::span<const std::uint8_t> in, std::size_t taken) noexcept;
   std::size_t parse_header(std::size_t size) noexcept;
