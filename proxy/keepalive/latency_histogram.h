@@ -5,11 +5,14 @@
 // before the bucket), which a scrape can't tell. Durations are counted whole, in nanoseconds.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace wskeep::keepalive {
 
@@ -24,11 +27,9 @@ class LatencyHistogram {
 
   // Counts one duration; below zero counts as zero. Only from the owning thread.
   void observe(std::chrono::nanoseconds duration) noexcept {
-    const std::int64_t value = duration.count() < 0 ? 0 : duration.count();
-    std::size_t bucket = 0;
-    for (const std::int64_t bound : kBounds) bucket += value > bound ? 1 : 0;
-    bump(buckets_[bucket], 1);
-    bump(sum_, static_cast<std::uint64_t>(value));
+    const std::uint64_t value = duration.count() < 0 ? 0 : static_cast<std::uint64_t>(duration.count());
+    bump(buckets_[bucket_of(value)], 1);
+    bump(sum_, value);
   }
 
   // Adds what has been counted so far into `buckets` (not cumulative) and `sum_nanoseconds`. From any thread.
@@ -40,6 +41,31 @@ class LatencyHistogram {
   }
 
  private:
+  static constexpr std::size_t width_of(std::uint64_t value) noexcept {
+    return static_cast<std::size_t>(std::bit_width(value));
+  }
+
+  // For each width in bits, how many bounds are narrower: those that a value of that width is above for sure.
+  static constexpr std::array<std::uint8_t, 65> narrower_bounds() noexcept {
+    std::array<std::uint8_t, 65> narrower{};
+    for (std::size_t width = 0; width < narrower.size(); ++width) {
+      for (const std::uint64_t bound : kBounds) {
+        if (width_of(bound) < width) ++narrower[width];
+      }
+    }
+    return narrower;
+  }
+
+  // One look and one comparison, where a comparison with each bound takes four times as long.
+  static constexpr std::size_t bucket_of(std::uint64_t value) noexcept {
+    static_assert(std::ranges::adjacent_find(kBounds, std::equal_to{}, width_of) == kBounds.end(),
+                  "bounds of one width would need more than one comparison");
+    constexpr std::array kNarrower = narrower_bounds();
+    const std::size_t bound = kNarrower[width_of(value)];
+    if (bound == kBounds.size()) return bound;
+    return bound + (value > static_cast<std::uint64_t>(kBounds[bound]) ? 1 : 0);
+  }
+
   static void bump(std::atomic<std::uint64_t>& cell, std::uint64_t by) noexcept {
     cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
