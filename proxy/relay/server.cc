@@ -201,8 +201,12 @@ observe::ConnectionSource::Answer Server::worst_connections(std::size_t most,
                                                             std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   std::vector<std::future<Worker::Survey>> surveys;
-  for (const auto& worker : workers_) surveys.push_back(worker->survey(most));
-  WorstConnections worst(most);
+  std::size_t expected = 0;
+  for (const auto& worker : workers_) {
+    surveys.push_back(worker->survey(most));
+    expected += worker->load();
+  }
+  WorstConnections worst(most, expected);
   std::uint64_t seen = 0;
   for (std::future<Worker::Survey>& survey : surveys) {
     if (survey.wait_until(deadline) != std::future_status::ready) continue;
@@ -214,7 +218,7 @@ observe::ConnectionSource::Answer Server::worst_connections(std::size_t most,
       log::warning("a worker did not answer", {{"why", std::string_view(error.what())}});
     }
   }
-  Answer answer{worst.take(), 0};
+  Answer answer{worst.take_sorted(), 0};
   answer.left_out = seen - std::min<std::uint64_t>(seen, answer.connections.size());
   return answer;
 }

@@ -5,22 +5,10 @@
 #include <utility>
 
 namespace wskeep::relay {
-namespace {
 
-// For a heap that has the least bad on top.
-bool worse(const observe::ConnectionSnapshot& a, const observe::ConnectionSnapshot& b) {
-  return badness_of(a) > badness_of(b);
-}
-
-}  // namespace
-
-std::int64_t wall_clock(TimePoint time) {
-  using std::chrono::duration_cast;
+std::int64_t Moment::wall_clock(TimePoint time) const noexcept {
   using std::chrono::nanoseconds;
-  const auto age = std::chrono::steady_clock::now() - time;
-  const auto wall =
-      std::chrono::system_clock::now() - duration_cast<std::chrono::system_clock::duration>(age);
-  return duration_cast<nanoseconds>(wall.time_since_epoch()).count();
+  return std::chrono::duration_cast<nanoseconds>(wall.time_since_epoch() - (now - time)).count();
 }
 
 Badness badness_of(const Session& session, TimePoint now) {
@@ -32,14 +20,14 @@ Badness badness_of(const observe::ConnectionSnapshot& snapshot) {
   return {!snapshot.alive, snapshot.suspect, snapshot.last_pong_latency.value_or(0)};
 }
 
-observe::ConnectionSnapshot snapshot_of(const Session& session, TimePoint now) {
+observe::ConnectionSnapshot snapshot_of(const Session& session, const Moment& moment) {
   const SessionIdentity& who = session.identity();
   const Leg& client = session.client();
   observe::ConnectionSnapshot snapshot{.id = who.id(),
                                        .alive = !client.heartbeat.silent(),
-                                       .suspect = client.heartbeat.suspect(now),
-                                       .started_at = wall_clock(session.started_at()),
-                                       .last_data_at = wall_clock(session.last_data_at()),
+                                       .suspect = client.heartbeat.suspect(moment.now),
+                                       .started_at = moment.wall_clock(session.started_at()),
+                                       .last_data_at = moment.wall_clock(session.last_data_at()),
                                        .last_pong_at = {},
                                        .last_pong_latency = {},
                                        .tcp_rtt = {},
@@ -48,38 +36,63 @@ observe::ConnectionSnapshot snapshot_of(const Session& session, TimePoint now) {
                                        .subprotocol = std::string(who.subprotocol()),
                                        .user_agent = std::string(who.user_agent())};
   if (client.latency.count() != 0) {
-    snapshot.last_pong_at = wall_clock(session.last_pong_at());
+    snapshot.last_pong_at = moment.wall_clock(session.last_pong_at());
     snapshot.last_pong_latency = client.latency.last().count();
   }
   if (const auto rtt = session.tcp_rtt()) snapshot.tcp_rtt = rtt->count();
   return snapshot;
 }
 
-bool WorstConnections::qualifies(const Badness& badness) const {
-  if (heap_.size() < most_) return true;
-  return most_ != 0 && badness > badness_of(heap_.front());
+WorstConnections::WorstConnections(std::size_t most, std::size_t expected) : most_(most) {
+  // Growing later would move them all at once.
+  kept_.reserve(std::min(most, expected));
+  places_.reserve(std::min(most, expected));
 }
 
-void WorstConnections::offer(const Session& session, TimePoint now) {
-  if (qualifies(badness_of(session, now))) offer(snapshot_of(session, now));
+bool WorstConnections::qualifies(const Badness& badness) const noexcept {
+  if (places_.size() < most_) return true;
+  return most_ != 0 && badness > places_.front().badness;
+}
+
+void WorstConnections::offer(const Session& session, const Moment& moment) {
+  const Badness badness = badness_of(session, moment.now);
+  if (qualifies(badness)) keep(badness, snapshot_of(session, moment));
 }
 
 void WorstConnections::offer(observe::ConnectionSnapshot snapshot) {
-  if (!qualifies(badness_of(snapshot))) return;
-  if (heap_.size() == most_) {
-    std::pop_heap(heap_.begin(), heap_.end(), worse);
-    heap_.pop_back();
+  const Badness badness = badness_of(snapshot);
+  if (qualifies(badness)) keep(badness, std::move(snapshot));
+}
+
+void WorstConnections::keep(const Badness& badness, observe::ConnectionSnapshot snapshot) {
+  if (places_.size() < most_) {
+    places_.push_back({badness, kept_.size()});
+    kept_.push_back(std::move(snapshot));
+  } else {
+    std::pop_heap(places_.begin(), places_.end(), worse);
+    places_.back().badness = badness;
+    kept_[places_.back().index] = std::move(snapshot);
   }
-  heap_.push_back(std::move(snapshot));
-  std::push_heap(heap_.begin(), heap_.end(), worse);
+  std::push_heap(places_.begin(), places_.end(), worse);
 }
 
 std::vector<observe::ConnectionSnapshot> WorstConnections::take() {
-  std::sort_heap(heap_.begin(), heap_.end(), worse);
+  places_.clear();
+  return std::exchange(kept_, {});
+}
+
+std::vector<observe::ConnectionSnapshot> WorstConnections::take_sorted() {
+  std::sort_heap(places_.begin(), places_.end(), worse);
+  std::vector<observe::ConnectionSnapshot> sorted;
+  sorted.reserve(places_.size());
   std::unordered_set<std::uint64_t> seen;
-  std::erase_if(
-      heap_, [&](const observe::ConnectionSnapshot& snapshot) { return !seen.insert(snapshot.id).second; });
-  return std::exchange(heap_, {});
+  seen.reserve(places_.size());
+  for (const Place& place : places_) {
+    observe::ConnectionSnapshot& snapshot = kept_[place.index];
+    if (seen.insert(snapshot.id).second) sorted.push_back(std::move(snapshot));
+  }
+  take();
+  return sorted;
 }
 
 }  // namespace wskeep::relay

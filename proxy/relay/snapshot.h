@@ -1,6 +1,7 @@
 // Picking the worst connections out of many without copying them all: what a scrape shows.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -11,8 +12,14 @@
 
 namespace wskeep::relay {
 
-// Monotonic time as the system clock would have shown it, in nanoseconds since 1970.
-std::int64_t wall_clock(TimePoint time);
+// A moment on both clocks, so that what has a monotonic time can be shown as the system clock would have.
+struct Moment {
+  TimePoint now;
+  std::chrono::system_clock::time_point wall;
+
+  // `time` in nanoseconds since 1970.
+  std::int64_t wall_clock(TimePoint time) const noexcept;
+};
 
 // How bad a session looks: dead above suspect above slow.
 struct Badness {
@@ -25,25 +32,37 @@ struct Badness {
 Badness badness_of(const Session& session, TimePoint now);
 Badness badness_of(const observe::ConnectionSnapshot& snapshot);
 
-observe::ConnectionSnapshot snapshot_of(const Session& session, TimePoint now);
+observe::ConnectionSnapshot snapshot_of(const Session& session, const Moment& moment);
 
-// Keeps the `most` worst of what it is offered, each id once. Offering one that doesn't qualify costs a
-// comparison. One thread.
+// Keeps the `most` worst of what it is offered. Offering one that doesn't qualify costs a comparison; one
+// that does is copied, and moved no more while others come and go: no call takes longer than a few of these.
+// One thread.
 class WorstConnections {
  public:
-  explicit WorstConnections(std::size_t most) : most_(most) {}
+  // `expected` will be offered, about: room for them is taken now.
+  WorstConnections(std::size_t most, std::size_t expected);
 
-  void offer(const Session& session, TimePoint now);
+  void offer(const Session& session, const Moment& moment);
   void offer(observe::ConnectionSnapshot snapshot);
 
-  // The worst first; empty afterwards.
+  // What was kept, in no order; empty afterwards.
   std::vector<observe::ConnectionSnapshot> take();
+  // The worst first, each id once; empty afterwards. As much work as many offers: not for an event loop.
+  std::vector<observe::ConnectionSnapshot> take_sorted();
 
  private:
-  bool qualifies(const Badness& badness) const;
+  struct Place {
+    Badness badness;
+    std::size_t index;  // of the snapshot
+  };
+  static bool worse(const Place& a, const Place& b) noexcept { return a.badness > b.badness; }
+
+  bool qualifies(const Badness& badness) const noexcept;
+  void keep(const Badness& badness, observe::ConnectionSnapshot snapshot);
 
   std::size_t most_;
-  std::vector<observe::ConnectionSnapshot> heap_;  // the least bad on top
+  std::vector<observe::ConnectionSnapshot> kept_;
+  std::vector<Place> places_;  // a heap of these, the least bad on top
 };
 
 }  // namespace wskeep::relay

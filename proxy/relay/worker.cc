@@ -158,12 +158,8 @@ void Worker::handle(net::Accepted& client) {
 }
 
 void Worker::handle(SurveyRequest& request) {
-  WorstConnections worst(request.most);
-  surveys_.push_back({std::move(request), std::move(worst), connections_.size(), 0});
-  for (const Ended& ended : ended_) {
-    surveys_.back().worst.offer(ended.snapshot);
-    ++surveys_.back().seen;
-  }
+  WorstConnections worst(request.most, ended_.size() + connections_.size());
+  surveys_.push_back({std::move(request), std::move(worst), ended_.size(), connections_.size()});
   next_turn_event_.run_after({});
 }
 
@@ -202,8 +198,8 @@ void Worker::session_ended(const Session& session) noexcept {
   try {
     report_ended_session(session, now);
     if (!died(reason)) return;
-    if (ended_.size() >= config_->metrics.max_connections && !ended_.empty()) ended_.pop_front();
-    ended_.push_back({now, snapshot_of(session, now)});
+    if (ended_.size() >= config_->metrics.max_connections && !ended_.empty()) forget_oldest_ended();
+    ended_.push_back({now, snapshot_of(session, {now, std::chrono::system_clock::now()})});
     ended_.back().snapshot.alive = false;
   } catch (const std::exception& error) {
     observe::log::error("end of a session not recorded", {{"why", std::string_view(error.what())}});
@@ -260,16 +256,10 @@ void Worker::continue_survey() noexcept {
   if (surveys_.empty()) return;
   RunningSurvey& survey = surveys_.front();
   try {
-    const TimePoint now = clock_.now();
-    // From the end to the front: what is removed meanwhile is replaced by the last, which was looked at.
-    survey.next = std::min(survey.next, connections_.size());
-    for (std::size_t left = kSlice; left != 0 && survey.next != 0; --left) {
-      const Session* const session = connections_[--survey.next]->session();
-      if (session == nullptr || session->phase() == Session::Phase::kEnding) continue;
-      survey.worst.offer(*session, now);
-      ++survey.seen;
-    }
-    if (survey.next == 0) {
+    const Moment moment{clock_.now(), std::chrono::system_clock::now()};
+    std::size_t left = kSlice;
+    while (left != 0 && look_at_next(survey, moment)) --left;
+    if (left != 0) {
       Survey answer{survey.worst.take(), 0};
       answer.left_out = survey.seen - std::min<std::uint64_t>(survey.seen, answer.connections.size());
       survey.request.answer.set_value(std::move(answer));
@@ -279,6 +269,30 @@ void Worker::continue_survey() noexcept {
     surveys_.pop_front();  // its promise breaks, and the one who waits learns it
   }
   if (!surveys_.empty()) next_turn_event_.run_after({});
+}
+
+// Goes from the ends to the fronts: behind it are those that come meanwhile, and in the place of a connection
+// that goes the last one, which was looked at. False when all were.
+bool Worker::look_at_next(RunningSurvey& survey, const Moment& moment) {
+  if (survey.next_ended != 0) {
+    survey.worst.offer(ended_[--survey.next_ended].snapshot);
+    ++survey.seen;
+    return true;
+  }
+  survey.next = std::min(survey.next, connections_.size());
+  if (survey.next == 0) return false;
+  const Session* const session = connections_[--survey.next]->session();
+  if (session == nullptr || session->phase() == Session::Phase::kEnding) return true;
+  survey.worst.offer(*session, moment);
+  ++survey.seen;
+  return true;
+}
+
+void Worker::forget_oldest_ended() noexcept {
+  ended_.pop_front();
+  for (RunningSurvey& survey : surveys_) {
+    if (survey.next_ended != 0) --survey.next_ended;
+  }
 }
 
 // Only ever sooner: a call that comes too early costs less than moving it with each message.
@@ -308,7 +322,7 @@ void Worker::set_timer() noexcept {
 void Worker::tick(TimePoint now) noexcept {
   counters_.loop_lag.observe(now - tick_due_);
   counters_.last_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-  while (!ended_.empty() && now - ended_.front().at > kShowEnded) ended_.pop_front();
+  while (!ended_.empty() && now - ended_.front().at > kShowEnded) forget_oldest_ended();
   if (confirming_.empty()) confirming_.swap(to_confirm_);
   if (!confirming_.empty()) next_turn_event_.run_after({});
   tick_due_ = now + kTick;

@@ -44,7 +44,8 @@ class Worker {
 
   // From any thread.
   void adopt(net::Accepted client);
-  // The worst of this worker's connections; also says how many it has. Answered in slices between events.
+  // The worst of this worker's connections, in no order; also says how many it has. Answered in slices
+  // between events.
   using Survey = observe::ConnectionSource::Answer;
   std::future<Survey> survey(std::size_t most);
   // Ends everything politely and refuses what still comes; ready when nothing is left.
@@ -81,7 +82,8 @@ class Worker {
   struct RunningSurvey {
     SurveyRequest request;
     WorstConnections worst;
-    std::size_t next;  // connections below this index have still to be looked at
+    std::size_t next_ended;  // those in ended_ below this index have still to be looked at,
+    std::size_t next;        // and then the connections below this one
     std::uint64_t seen = 0;
   };
   struct Ended {
@@ -116,6 +118,8 @@ class Worker {
   void next_turn() noexcept;
   void continue_confirming() noexcept;
   void continue_survey() noexcept;
+  bool look_at_next(RunningSurvey& survey, const Moment& moment);
+  void forget_oldest_ended() noexcept;
   void tell_if_empty() noexcept;
   void deadline_came() noexcept;
   void set_timer() noexcept;

@@ -8,6 +8,7 @@ namespace {
 
 using observe::ConnectionSnapshot;
 using testing::ElementsAre;
+using testing::UnorderedElementsAre;
 
 ConnectionSnapshot connection(std::uint64_t id, bool alive, bool suspect,
                               std::optional<std::int64_t> latency) {
@@ -21,12 +22,12 @@ ConnectionSnapshot connection(std::uint64_t id, bool alive, bool suspect,
 
 std::vector<std::uint64_t> ids(WorstConnections& worst) {
   std::vector<std::uint64_t> found;
-  for (const ConnectionSnapshot& snapshot : worst.take()) found.push_back(snapshot.id);
+  for (const ConnectionSnapshot& snapshot : worst.take_sorted()) found.push_back(snapshot.id);
   return found;
 }
 
 TEST(WorstConnections, OrdersDeadThenSuspectThenSlow) {
-  WorstConnections worst(10);
+  WorstConnections worst(10, 5);
   worst.offer(connection(1, true, false, 5));
   worst.offer(connection(2, true, true, 1));
   worst.offer(connection(3, false, false, {}));
@@ -38,7 +39,7 @@ TEST(WorstConnections, OrdersDeadThenSuspectThenSlow) {
 
 TEST(WorstConnections, KeepsTheWorstWhateverTheOrder) {
   for (const bool rising : {true, false}) {
-    WorstConnections worst(3);
+    WorstConnections worst(3, 2);
     for (int i = 1; i <= 100; ++i) {
       const int latency = rising ? i : 101 - i;
       worst.offer(connection(static_cast<std::uint64_t>(latency), true, false, latency));
@@ -48,7 +49,7 @@ TEST(WorstConnections, KeepsTheWorstWhateverTheOrder) {
 }
 
 TEST(WorstConnections, ShowsNobodyTwice) {
-  WorstConnections worst(3);
+  WorstConnections worst(3, 2);
   for (int i = 0; i < 2; ++i) {
     worst.offer(connection(1, true, false, 1));
     worst.offer(connection(2, true, false, 2));
@@ -56,8 +57,18 @@ TEST(WorstConnections, ShowsNobodyTwice) {
   EXPECT_EQ(ids(worst).size(), 2U);
 }
 
+TEST(WorstConnections, AreAllThereWithoutAnOrder) {
+  WorstConnections worst(3, 3);
+  for (int i = 1; i <= 10; ++i) worst.offer(connection(static_cast<std::uint64_t>(i), true, false, i));
+  std::vector<std::uint64_t> found;
+  for (const ConnectionSnapshot& snapshot : worst.take()) found.push_back(snapshot.id);
+  EXPECT_THAT(found, UnorderedElementsAre(8, 9, 10));
+  worst.offer(connection(11, true, false, 1));
+  EXPECT_THAT(ids(worst), ElementsAre(11)) << "begins anew";
+}
+
 TEST(WorstConnections, OfNone) {
-  WorstConnections worst(0);
+  WorstConnections worst(0, 1);
   worst.offer(connection(1, false, true, 1));
   EXPECT_THAT(ids(worst), ElementsAre());
 }
