@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -51,6 +52,7 @@ class Server final : private observe::ConnectionSource {
   void end_sessions();
   Worker& least_loaded() noexcept;
   bool workers_turn() const noexcept;
+  std::uint64_t sessions() const noexcept;
 
   Answer worst_connections(std::size_t most, std::chrono::milliseconds patience) override;
 

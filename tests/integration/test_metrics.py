@@ -162,6 +162,16 @@ class Metrics(IntegrationTest):
         self.assertEqual(len(metrics.series(ALIVE)), 3)
         self.assertEqual(metrics.value("wskeep_connections_not_exported"), 2)
 
+    def test_no_series(self):
+        """Without room for series the sessions are still counted."""
+        backend = self.raw_backend()
+        proxy = self.front(backend.port, {**NO_PINGS, "metrics.max_connections": "0"})
+        for i in range(2):
+            self.raw_pair(proxy, backend, f"/{i}")
+        metrics = proxy.metrics()
+        self.assertEqual(metrics.series(ALIVE), [])
+        self.assertEqual(metrics.value("wskeep_connections_not_exported"), 2)
+
     def test_a_death_can_be_seen(self):
         """The series of a session that died stay for a while, with alive at 0."""
         backend = self.raw_backend()
