@@ -17,7 +17,7 @@ namespace {
 
 // One read can bring a 64 KiB message whole; a smaller buffer splits it and costs a quarter more.
 constexpr std::size_t kReadBuffer = 262'144;
-constexpr std::size_t kSlice = 256;              // sessions looked at in one turn: well under a millisecond
+constexpr std::size_t kSlice = 256;  // sessions looked at in one turn: well under a millisecond
 constexpr std::chrono::seconds kShowEnded{60};
 constexpr std::chrono::seconds kTick{1};
 
