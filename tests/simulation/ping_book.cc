@@ -93,7 +93,8 @@ PingBook::Meaning PingBook::pong(const Bytes& payload, bool open, TimePoint now)
     if (lost_count_) meaning.fate = Fate::kMayVanish;
   }
   const bool in_doubt = meaning.ours || meaning.latency || (meaning.perhaps && lost_count_);
-  meaning.asks_for_probe = open && in_doubt && awaits_foreign();
+  // What the ledger had no room for, it has not seen settled either.
+  meaning.asks_for_probe = open && in_doubt && (awaits_foreign() || lost_count_);
   return meaning;
 }
 
