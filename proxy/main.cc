@@ -9,6 +9,7 @@
 
 #include "config/warnings.h"
 #include "proxy/arguments.h"
+#include "proxy/net/event_memory.h"
 #include "proxy/observe/log.h"
 #include "proxy/relay/server.h"
 
@@ -24,6 +25,7 @@ int serve(wskeep::config::Config config) {
   }
   int exit_code = kStartFailed;
   try {
+    wskeep::net::separate_event_memory();
     exit_code = wskeep::relay::Server(snapshot).run();
   } catch (const std::exception& error) {
     wskeep::observe::log::error("start failed", {{"why", std::string_view(error.what())}});

@@ -1,5 +1,6 @@
 #include "proxy/relay/worker.h"
 
+#include <malloc.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -17,7 +18,8 @@ namespace {
 
 // One read can bring a 64 KiB message whole; a smaller buffer splits it and costs a quarter more.
 constexpr std::size_t kReadBuffer = 262'144;
-constexpr std::size_t kSlice = 256;  // sessions looked at in one turn: well under a millisecond
+constexpr std::size_t kSlice = 256;              // sessions looked at in one turn: well under a millisecond
+constexpr std::size_t kWorthGivingBack = 1'000;  // sessions: more than a mebibyte
 constexpr std::chrono::seconds kShowEnded{60};
 constexpr std::chrono::seconds kTick{1};
 
@@ -153,6 +155,7 @@ void Worker::handle(net::Accepted& client) {
   }
   Connection& newcomer = *connections_.back();
   newcomer.index = connections_.size() - 1;
+  most_connections_ = std::max(most_connections_, connections_.size());
   if (going_away_) newcomer.go_away();
   newcomer.start();
 }
@@ -325,7 +328,16 @@ void Worker::tick(TimePoint now) noexcept {
   while (!ended_.empty() && now - ended_.front().at > kShowEnded) forget_oldest_ended();
   if (confirming_.empty()) confirming_.swap(to_confirm_);
   if (!confirming_.empty()) next_turn_event_.run_after({});
+  give_back_memory();
   tick_due_ = now + kTick;
+}
+
+// After a mass close. The allocator keeps what is freed, for ever, unless it is asked.
+void Worker::give_back_memory() noexcept {
+  const std::size_t closed = most_connections_ - connections_.size();
+  if (closed < kWorthGivingBack || closed < most_connections_ / 2) return;
+  most_connections_ = connections_.size();
+  malloc_trim(0);
 }
 
 }  // namespace wskeep::relay

@@ -124,6 +124,7 @@ class Worker {
   void deadline_came() noexcept;
   void set_timer() noexcept;
   void tick(TimePoint now) noexcept;
+  void give_back_memory() noexcept;
 
   const std::shared_ptr<const config::Config> config_;
   const std::vector<net::SocketAddress>& backends_;
@@ -149,6 +150,7 @@ class Worker {
   std::deque<RunningSurvey> surveys_;
   std::deque<Ended> ended_;                  // found dead within the last minute
   std::optional<std::promise<void>> empty_;  // who wants to know when no connection is left
+  std::size_t most_connections_ = 0;         // since memory was last given back
   bool going_away_ = false;
   DeadlineQueue<Connection, &Connection::deadline_place> deadlines_;
   TimePoint tick_due_;

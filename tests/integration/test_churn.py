@@ -1,6 +1,8 @@
 """Many sessions that come and go: descriptors, memory and gauges return to where they were."""
 
 import asyncio
+import os
+import random
 import resource
 import unittest
 
@@ -12,6 +14,7 @@ SESSIONS = 2000
 ROUNDS = 5
 GROWTH = 4 << 20  # bytes that round five may need beyond round two
 CLOSE = frames.close_payload(1000)
+SANITIZED = os.environ.get("WSKEEP_SANITIZED", "") != ""
 
 
 async def read_head(reader):
@@ -63,6 +66,14 @@ async def session(port, number, everyone_is_open):
         writer.transport.abort()
 
 
+def raise_descriptor_limit(test, needed):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        test.skipTest(f"needs {needed} descriptors, may have {hard}")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 class Churn(IntegrationTest):
     async def rounds(self, after_round):
         backend = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
@@ -91,12 +102,7 @@ class Churn(IntegrationTest):
                 task.cancel()
 
     def test_five_rounds(self):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        needed = 2 * SESSIONS + 200
-        if hard != resource.RLIM_INFINITY and hard < needed:
-            self.skipTest(f"needs {needed} descriptors, may have {hard}")
-        if soft != resource.RLIM_INFINITY and soft < needed:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        raise_descriptor_limit(self, 2 * SESSIONS + 200)
         descriptors, resident = [], []
 
         def after_round(proxy, number):
@@ -117,6 +123,47 @@ class Churn(IntegrationTest):
         if resident:
             self.assertLess(descriptors[0], 64, "descriptors with no session open")
             self.assertLess(resident[-1] - resident[1], GROWTH, f"VmRSS after each round: {resident}")
+
+    async def close_all_but(self, kept):
+        """Opens many sessions and closes all but some at random; what is resident before, with all, and after."""
+        backend = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
+        async with backend:
+            proxy = self.front(backend.sockets[0].getsockname()[1], {
+                "workers": 1, "metrics.max_connections": 0, "keepalive.client.policy": "off",
+                "keepalive.backend.policy": "off"})
+            if not proxy.present:
+                self.skipTest("about wskeep alone")
+            writers = []
+            before = None
+            for number in range(SESSIONS):
+                reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+                writer.write(raw.upgrade_request(f"/churn/{number}"))
+                await read_head(reader)
+                writers.append(writer)
+                before = before or proxy.resident()  # what the first session brings in is no session's
+            most = proxy.resident()
+            random.Random(5).shuffle(writers)
+            for writer in writers[kept:]:
+                writer.close()
+            await asyncio.to_thread(proxy.wait_metric, "wskeep_connections_closed_total", SESSIONS - kept)
+            ticks = proxy.metrics().value("wskeep_event_loop_lag_seconds_count")
+            await asyncio.to_thread(proxy.wait_metric, "wskeep_event_loop_lag_seconds_count", ticks + 2)
+            return before, most, proxy.resident()
+
+    def check_memory_goes_back(self, kept, share):
+        raise_descriptor_limit(self, 2 * SESSIONS + 200)
+        before, most, after = asyncio.run(self.close_all_but(kept))
+        self.assertGreater(most - before, SESSIONS * 500, "so little that this test shows nothing")
+        self.assertLess(after - before, (most - before) * share, f"VmRSS {before}, {most}, {after}")
+
+    @unittest.skipIf(SANITIZED, "a sanitizer's allocator keeps what is freed")
+    def test_memory_goes_back_when_all_close(self):
+        self.check_memory_goes_back(0, 0.25)
+
+    @unittest.skipIf(SANITIZED, "a sanitizer's allocator keeps what is freed")
+    def test_memory_goes_back_when_nine_of_ten_close(self):
+        """A page goes back only when each of the sessions that have a part in it is closed."""
+        self.check_memory_goes_back(SESSIONS // 10, 0.75)
 
 
 if __name__ == "__main__":
