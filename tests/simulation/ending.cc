@@ -37,12 +37,18 @@ std::optional<Leg> silent_leg(CloseReason reason) noexcept {
 }
 
 Ending::Ending(const config::Config& config, TimePoint opened, Verdict& verdict)
-    : settings_(config.relay), verdict_(verdict), opened_(opened), last_data_(opened), last_read_(opened) {
+    : settings_(config.relay),
+      verdict_(verdict),
+      opened_(opened),
+      last_data_(opened),
+      last_read_(opened),
+      last_from_backend_(opened) {
   taken_.fill(opened);
 }
 
-void Ending::read(Leg, bool data, TimePoint now) {
+void Ending::read(Leg leg, bool data, TimePoint now) {
   last_read_ = now;
+  if (leg == Leg::kBackend) last_from_backend_ = now;
   if (!data) return;
   longest_idle_ = std::max(longest_idle_, now - last_data_);
   last_data_ = now;
@@ -153,6 +159,7 @@ void Ending::check_limits(const relay::Session& session, const Views& legs, Time
   if (session.phase() == Phase::kOpen && age != 0ns && legs[0].free() && now - opened_ > age + kLate &&
       now > woke)
     verdict_.broken(kWhy, "older than max_age, and open");
+  if (session.phase() == Phase::kOpen) return check_leaving(legs, woke);
   if (!closing_since_) return;
   const nanoseconds timeout = settings_.close_timeout;
   TimePoint latest = std::max(*closing_since_, woke) + 2 * timeout;
@@ -162,6 +169,18 @@ void Ending::check_limits(const relay::Session& session, const Views& legs, Time
   if (drained_) latest = std::max(latest, last_drain_) + 4 * timeout + settings_.write_stall_timeout;
   if (now > latest + kLate)
     verdict_.broken(kInTime, "closing for " + seconds(now - *closing_since_) + " and not over");
+}
+
+// Its Close may have to wait behind a frame, but not for one that stands still.
+void Ending::check_leaving(const Views& legs, TimePoint woke) {
+  const TimePoint now = legs[0].now;
+  const nanoseconds age = settings_.lifetime.max_age;
+  if (legs[0].waiting != 0) last_waited_ = now;
+  if (!leaving_since_ && (went_away_ || (age != 0ns && now - opened_ > age))) leaving_since_ = now;
+  if (!leaving_since_) return;
+  const TimePoint moved = std::max({*leaving_since_, last_from_backend_, last_waited_, woke});
+  if (now - moved > settings_.inject_hold + 2 * settings_.close_timeout + kLate)
+    verdict_.broken(kInTime, "it has to go, nothing moves, and it is open");
 }
 
 void Ending::check_code(Leg to, std::uint16_t code, const relay::Session& session) {

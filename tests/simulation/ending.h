@@ -45,6 +45,7 @@ class Ending {
  private:
   void check_reason(const relay::Session& session, const Views& legs);
   void check_limits(const relay::Session& session, const Views& legs, TimePoint woke);
+  void check_leaving(const Views& legs, TimePoint woke);
 
   const config::Relay& settings_;
   Verdict& verdict_;
@@ -55,6 +56,9 @@ class Ending {
   std::array<TimePoint, observe::kLegs> taken_;  // when the leg's socket last took a byte, or had to wait
   std::array<bool, observe::kLegs> waiting_{};
   std::array<bool, observe::kLegs> stalled_{};
+  TimePoint last_from_backend_;
+  TimePoint last_waited_{};                 // when bytes last waited for the client
+  std::optional<TimePoint> leaving_since_;  // when wskeep had to want to end it
   std::optional<TimePoint> closing_since_;
   TimePoint last_drain_{};
   bool drained_ = false;                       // something waited since closing_since_
