@@ -9,28 +9,19 @@ that a client saw between two pings. It needs four descriptors a session, two of
 """
 
 import argparse
+import contextlib
 import json
+import os
 import pathlib
-import re
 import subprocess
 import sys
-import threading
+import tempfile
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 import prometheus  # noqa: E402
-
-
-def start(*argv):
-    return subprocess.Popen([str(each) for each in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def port_in(lines, pattern):
-    for line in lines:
-        if found := re.search(pattern, line):
-            return int(found[1])
-    raise SystemExit("a program has ended instead of listening")
+import proxies  # noqa: E402
 
 
 def lateness(admin_port):
@@ -49,32 +40,24 @@ def main():
     parser.add_argument("--seconds", type=int, default=30)
     options = parser.parse_args()
 
-    children = []
-    try:
-        backend = start(options.build / "tests/bench/echo_backend")
-        children.append(backend)
-        settings = {"keepalive.client.ping_interval": options.interval, "workers": 1, "log.level": "info",
-                    "metrics.max_connections": 0, "admin.address": "127.0.0.1:0"}
-        backend_port = port_in(backend.stdout, r"listening .*:(\d+)")
-        proxy = start(options.build / "wskeep", "--listen", "127.0.0.1:0", "--backend", f"127.0.0.1:{backend_port}",
-                      *(f"--set={key}={value}" for key, value in settings.items()))
-        children.append(proxy)
-        port = port_in(proxy.stderr, r"msg=listening .*:(\d+)")
-        admin_port = port_in(proxy.stderr, r'msg="admin listening" .*:(\d+)')
-        # The log line of each end goes nowhere: it must not fill the pipe.
-        threading.Thread(target=proxy.stderr.read, daemon=True).start()
-        clients = start(options.build / "tests/bench/timeliness_clients", port, options.sessions, options.echoes,
-                        options.seconds)
-        children.append(clients)
+    cores = os.sched_getaffinity(0)
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
+        backend = stack.enter_context(proxies.start_backend(options.build, cores, directory))
+        admin_port = proxies.free_port()
+        settings = {"keepalive.client.ping_interval": options.interval, "metrics.max_connections": 0,
+                    "admin.address": f"127.0.0.1:{admin_port}"}
+        punctual = proxies.Peer("wskeep", (*proxies.WSKEEP, *(f"--set={key}={value}" for key, value in settings.items())))
+        proxy = stack.enter_context(proxies.start(punctual, options.build, backend.port, cores, directory))
+        clients = stack.enter_context(subprocess.Popen(
+            [str(each) for each in (options.build / "tests/bench/timeliness_clients", proxy.port, options.sessions,
+                                    options.echoes, options.seconds)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        stack.callback(clients.kill)
         if clients.stdout.readline() != "ready\n":
             raise SystemExit(clients.stderr.read())
         before = lateness(admin_port)
         seen = json.loads(clients.stdout.readline())
         after = lateness(admin_port)
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
     counts = {bound: after[bound] - before[bound] for bound in sorted(after)}
     total = counts[float("inf")]
     print(f"{options.sessions} sessions, a ping every {options.interval}, {options.echoes} echoing: "
