@@ -2,13 +2,9 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <cmath>
-#include <random>
 #include <span>
-#include <vector>
 
 #include "proxy/keepalive/heartbeat.h"
-#include "proxy/keepalive/latency_histogram.h"
 #include "proxy/websocket/frame_scanner.h"
 #include "tests/bench/load/message.h"
 
@@ -45,28 +41,6 @@ void scan_frames(benchmark::State& state) {
                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(scan_frames)->Arg(0)->Arg(100)->Arg(128)->Arg(1024)->Arg(65'536)->Arg(1 << 20);
-
-// Durations spread over all buckets, so that no branch can be predicted.
-std::vector<std::chrono::nanoseconds> durations() {
-  std::mt19937_64 random(1);
-  std::uniform_real_distribution<double> exponent(4, 11);
-  std::vector<std::chrono::nanoseconds> all(4096);
-  for (auto& each : all)
-    each = std::chrono::nanoseconds(static_cast<std::int64_t>(std::pow(10, exponent(random))));
-  return all;
-}
-
-void observe(benchmark::State& state) {
-  const auto values = durations();
-  keepalive::LatencyHistogram histogram;
-  std::size_t next = 0;
-  for ([[maybe_unused]] const auto _ : state) histogram.observe(values[next++ % values.size()]);
-  keepalive::LatencyHistogram::Buckets buckets{};
-  std::uint64_t sum = 0;
-  histogram.add_to(buckets, sum);
-  benchmark::DoNotOptimize(sum);
-}
-BENCHMARK(observe);
 
 // A look at a heartbeat that has nothing to do.
 void poll_idle(benchmark::State& state) {
