@@ -10,6 +10,8 @@ namespace {
 
 // A runtime that answers only the first of two pings has had time for the second.
 constexpr std::chrono::milliseconds kLeastProbeDelay{100};
+// So much of the jitter is for our own lateness.
+constexpr int kKeptPercent = 2;
 
 }  // namespace
 
@@ -62,9 +64,10 @@ Heartbeat::Due Heartbeat::probe(TimePoint now, std::uint64_t random) noexcept {
 nanoseconds Heartbeat::next_interval(std::uint64_t random) const noexcept {
   const nanoseconds whole = settings_->ping_interval;
   if (settings_->jitter_percent == 0) return whole;
-  // The first hundredth is always taken: it is for our own lateness, which must not lengthen an interval.
+  // What is kept is always taken, as lateness must not lengthen an interval.
   const nanoseconds hundredth = whole / 100;
-  return whole - hundredth - random_share(hundredth * (settings_->jitter_percent - 1), random);
+  const int kept = std::min<int>(settings_->jitter_percent, kKeptPercent);
+  return whole - hundredth * kept - random_share(hundredth * (settings_->jitter_percent - kept), random);
 }
 
 void Heartbeat::ping_sent(std::uint32_t fresh, std::uint64_t end) noexcept {

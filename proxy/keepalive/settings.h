@@ -22,7 +22,7 @@ enum class PingWhen : std::uint8_t { kAlways, kQuiet };
 struct Settings {
   Policy policy = Policy::kAuto;
   std::chrono::milliseconds ping_interval{25'000};  // 100 ms to 24 h; the longest gap between two pings
-  std::uint8_t jitter_percent = 20;                 // 0 to 90; shortens an interval by 1 to so many percent
+  std::uint8_t jitter_percent = 20;                 // 0 to 90; shortens an interval by 2 to so many percent
   std::chrono::milliseconds pong_timeout{20'000};   // 100 ms to 24 h; counts from the first unanswered ping
   PingWhen ping_when = PingWhen::kAlways;
 

@@ -11,6 +11,9 @@ namespace wskeep::net {
 
 class EmbeddedEvent {
  public:
+  // What goes first when several events are ready, in a loop that knows ranks (make_event_base).
+  enum class Rank { kFirst, kUsual };
+
   EmbeddedEvent() noexcept = default;
   EmbeddedEvent(const EmbeddedEvent&) = delete;
   EmbeddedEvent& operator=(const EmbeddedEvent&) = delete;
@@ -19,10 +22,11 @@ class EmbeddedEvent {
   // Watches a descriptor until removed. `what` is as for event_new; false when libevent has no memory or the
   // kernel refuses.
   [[nodiscard]] bool watch(event_base* base, int descriptor, short what, event_callback_fn callback,
-                           void* argument) noexcept {
+                           void* argument, Rank rank = Rank::kUsual) noexcept {
     remove();
-    return event_assign(&event_, base, descriptor, what, callback, argument) == 0 &&
-           event_add(&event_, nullptr) == 0;
+    if (event_assign(&event_, base, descriptor, what, callback, argument) != 0) return false;
+    if (rank == Rank::kFirst && event_priority_set(&event_, static_cast<int>(rank)) != 0) return false;
+    return event_add(&event_, nullptr) == 0;
   }
 
   // Makes this a timer, not yet running.

@@ -14,7 +14,8 @@ PreciseTimer::PreciseTimer(event_base* base, event_callback_fn callback, void* a
   if (!descriptor_) throw std::system_error(errno, std::generic_category(), "timerfd_create");
   // Edge-triggered, it need never be read: each setting makes a new edge.
   constexpr short kWatched = EV_READ | EV_ET | EV_PERSIST;
-  if (!event_.watch(base, descriptor_.get(), kWatched, callback, argument)) throw std::bad_alloc();
+  constexpr auto kRank = EmbeddedEvent::Rank::kFirst;
+  if (!event_.watch(base, descriptor_.get(), kWatched, callback, argument, kRank)) throw std::bad_alloc();
 }
 
 void PreciseTimer::run_at(TimePoint time) noexcept {

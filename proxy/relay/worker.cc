@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "proxy/net/block_signals.h"
+#include "proxy/net/event_base.h"
 #include "proxy/observe/log.h"
 #include "proxy/relay/report.h"
 
@@ -22,16 +23,6 @@ constexpr std::size_t kSlice = 256;              // sessions looked at in one tu
 constexpr std::size_t kWorthGivingBack = 1'000;  // sessions: more than a mebibyte
 constexpr std::chrono::seconds kShowEnded{60};
 constexpr std::chrono::seconds kTick{1};
-
-net::EventBase make_base() {
-  const net::EventConfig config(event_config_new());
-  if (!config) throw std::bad_alloc();
-  // One thread uses it; and nobody asks it for the time, which it would read in each turn.
-  event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME);
-  net::EventBase base(event_base_new_with_config(config.get()));
-  if (!base) throw std::runtime_error("libevent has no event loop to give");
-  return base;
-}
 
 // Whether a session ended because a peer was found dead, so that a scrape should get to see it.
 bool died(observe::CloseReason reason) {
@@ -64,7 +55,7 @@ Worker::Worker(std::shared_ptr<const config::Config> config, const std::vector<n
     : config_(std::move(config)),
       backends_(backends),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      base_(make_base()),
+      base_(net::make_event_base()),
       read_buffer_(std::make_unique<std::uint8_t[]>(kReadBuffer)),
       pong_batch_(std::make_unique<PongBatch>()),
       environment_{clock_, random_, counters_, {read_buffer_.get(), kReadBuffer}, *pong_batch_},

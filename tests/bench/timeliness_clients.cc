@@ -1,6 +1,6 @@
-// The clients of the timeliness benchmark: many sessions that do nothing but answer pings and note when each
-// came, beside a few that send a message each kEchoPeriod, or as soon as its echo has come when that is
-// later.
+// The clients of the timeliness benchmark: many sessions that do nothing but answer pings and note when the
+// kernel got each, beside a few that send a message each kEchoPeriod, or as soon as its echo has come when
+// that is later.
 //
 //   timeliness_clients PORT SESSIONS ECHOES SECONDS
 //
@@ -9,17 +9,21 @@
 // 1 when a session could not be opened or was ended.
 #include <event2/event.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "proxy/net/embedded_event.h"
@@ -30,7 +34,7 @@
 namespace wskeep::bench {
 namespace {
 
-using std::chrono::steady_clock;
+using std::chrono::system_clock;  // the kernel's stamps are of its real time
 using websocket::FrameScanner;
 using websocket::Opcode;
 using Bytes = std::span<const std::uint8_t>;
@@ -49,6 +53,31 @@ constexpr std::chrono::seconds kCalm{2};
 
 class Swarm;
 
+// What is there, and when the kernel got the last of it: how late this process looks is no part of a gap.
+// Nothing when the peer has gone or the kernel gave no time; an empty span when there is nothing to read.
+struct Stamped {
+  Bytes bytes;
+  system_clock::time_point came;
+};
+
+std::optional<Stamped> read_stamped(int descriptor, std::span<std::uint8_t> into) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control{};
+  iovec piece{into.data(), into.size()};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t size = recvmsg(descriptor, &message, MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return Stamped{};
+  const cmsghdr* const stamp = CMSG_FIRSTHDR(&message);
+  if (size <= 0 || stamp == nullptr || stamp->cmsg_type != SCM_TIMESTAMPNS) return std::nullopt;
+  timespec time{};
+  std::memcpy(&time, CMSG_DATA(stamp), sizeof time);
+  const auto since_epoch = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  return Stamped{into.first(static_cast<std::size_t>(size)), system_clock::time_point(since_epoch)};
+}
+
 class Client {
  public:
   Client(Swarm& swarm, std::uint16_t port);
@@ -58,8 +87,8 @@ class Client {
 
  private:
   void on_ready(short what);
-  void take(Bytes in);
-  void take_frame(Bytes frame);
+  void take(Stamped in);
+  void take_frame(Stamped frame);
   void send(Bytes bytes);
 
   Swarm& swarm_;
@@ -67,7 +96,7 @@ class Client {
   std::string head_;
   FrameScanner scanner_{websocket::Sender::kServer, websocket::ExtensionRules::kNone};
   std::vector<std::uint8_t> held_;  // the beginning of a frame
-  steady_clock::time_point last_ping_{};
+  system_clock::time_point last_ping_{};
   bool open_ = false;
   bool echoing_ = false;
   net::EmbeddedEvent event_;
@@ -94,7 +123,7 @@ class Swarm {
     ++lost_;
     event_base_loopbreak(base());
   }
-  void pinged(steady_clock::duration gap) {
+  void pinged(system_clock::duration gap) {
     ++pings_;
     longest_gap_ = std::max(longest_gap_, gap);
   }
@@ -120,7 +149,7 @@ class Swarm {
   std::size_t lost_ = 0;
   std::uint64_t pings_ = 0;
   std::uint64_t round_trips_ = 0;
-  steady_clock::duration longest_gap_{0};
+  system_clock::duration longest_gap_{0};
   bool measuring_ = false;
 };
 
@@ -129,6 +158,10 @@ Client::Client(Swarm& swarm, std::uint16_t port) : swarm_(swarm) {
   if (connecting.error != 0) throw std::runtime_error(std::strerror(connecting.error));
   socket_ = std::make_unique<net::SocketTransport>(std::move(connecting.descriptor));
   net::prepare_connection(socket_->descriptor(), {});
+  constexpr int kOn = 1;
+  if (setsockopt(socket_->descriptor(), SOL_SOCKET, SO_TIMESTAMPNS, &kOn, sizeof kOn) != 0) {
+    throw std::system_error(errno, std::generic_category(), "SO_TIMESTAMPNS");
+  }
   const auto on_ready = [](int, short what, void* self) { static_cast<Client*>(self)->on_ready(what); };
   if (!event_.watch(swarm.base(), socket_->descriptor(), EV_WRITE, on_ready, this)) throw std::bad_alloc();
 }
@@ -141,50 +174,48 @@ void Client::on_ready(short what) {
       swarm_.lost();
     return;
   }
-  const net::IoResult result = socket_->read(swarm_.buffer());
-  if (result.status == net::IoResult::Status::kBlocked) return;
-  if (result.status != net::IoResult::Status::kOk) return swarm_.lost();
-  Bytes in = swarm_.buffer().first(result.bytes);
+  std::optional<Stamped> in = read_stamped(socket_->descriptor(), swarm_.buffer());
+  if (!in) return swarm_.lost();
   if (!open_) {
     const std::size_t before = head_.size();
-    head_.append(in.begin(), in.end());
+    head_.append(in->bytes.begin(), in->bytes.end());
     const std::size_t end = head_.find("\r\n\r\n");
     if (end == std::string::npos) return;
     if (!head_.starts_with("HTTP/1.1 101 ")) return swarm_.lost();
-    in = in.subspan(end + 4 - before);
+    in->bytes = in->bytes.subspan(end + 4 - before);
     head_ = {};
     open_ = true;
     swarm_.opened();
   }
-  take(in);
+  take(*in);
 }
 
-void Client::take(Bytes in) {
-  while (!in.empty()) {
-    const FrameScanner::Step step = scanner_.next(in);
+void Client::take(Stamped in) {
+  while (!in.bytes.empty()) {
+    const FrameScanner::Step step = scanner_.next(in.bytes);
     if (step.verdict == FrameScanner::Verdict::kBroken) return swarm_.lost();
-    const Bytes piece = in.first(step.size);
-    in = in.subspan(step.size);
+    const Bytes piece = in.bytes.first(step.size);
+    in.bytes = in.bytes.subspan(step.size);
     if (step.verdict == FrameScanner::Verdict::kFrameEnd && held_.empty()) {
-      take_frame(piece);
+      take_frame({piece, in.came});
       continue;
     }
     held_.insert(held_.end(), piece.begin(), piece.end());
     if (step.verdict != FrameScanner::Verdict::kFrameEnd) return;
-    take_frame(held_);
+    take_frame({held_, in.came});
     held_.clear();
   }
 }
 
-void Client::take_frame(Bytes frame) {
+void Client::take_frame(Stamped frame) {
   switch (scanner_.header().opcode) {
     case Opcode::kPing: {
-      const auto now = steady_clock::now();
-      const websocket::ControlPayload payload(scanner_.header(), frame);
+      const websocket::ControlPayload payload(scanner_.header(), frame.bytes);
       send(websocket::ControlFrame(Opcode::kPong, payload.bytes(), kKey).bytes());
       // The first gap of a session is none, and those that began before all were open don't count.
-      if (swarm_.measuring() && last_ping_ != steady_clock::time_point{}) swarm_.pinged(now - last_ping_);
-      last_ping_ = now;
+      if (swarm_.measuring() && last_ping_ != system_clock::time_point{})
+        swarm_.pinged(frame.came - last_ping_);
+      last_ping_ = frame.came;
       return;
     }
     case Opcode::kBinary: echoing_ = false; return swarm_.echoed();
