@@ -2,6 +2,8 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -86,8 +88,11 @@ void prepare_connection(int descriptor, const TcpOptions& options) noexcept {
   set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count);
 }
 
+// The two calls that every message makes go past the C library, which makes each a place where a thread may
+// be cancelled: two locked instructions and thirty others, for nothing, since no thread here is.
 IoResult SocketTransport::read(std::span<std::uint8_t> into) noexcept {
-  const ssize_t bytes = recv(descriptor_.get(), into.data(), into.size(), 0);
+  const ssize_t bytes =
+      syscall(SYS_recvfrom, descriptor_.get(), into.data(), into.size(), 0, nullptr, nullptr);
   if (bytes < 0) return failure(errno);
   if (bytes == 0) return {IoResult::Status::kEnd};
   IoResult result = moved(bytes);
@@ -98,7 +103,8 @@ IoResult SocketTransport::read(std::span<std::uint8_t> into) noexcept {
 IoResult SocketTransport::write(std::span<const iovec> pieces) noexcept {
   ssize_t bytes;
   if (pieces.size() == 1) {
-    bytes = send(descriptor_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+    bytes = syscall(SYS_sendto, descriptor_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL,
+                    nullptr, 0);
   } else {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces.data());

@@ -68,7 +68,9 @@ void Connection::drive(Call call) noexcept {
 }
 
 void Connection::on_ready(observe::Leg leg, short what) noexcept {
-  drive([&](auto& stage) { stage.on_ready(leg, readiness(what)); });
+  if (session_ && !session_->on_ready(leg, readiness(what))) return;
+  if (opening_) opening_->on_ready(leg, readiness(what));
+  settle();
 }
 
 void Connection::on_deadline() noexcept {

@@ -18,7 +18,10 @@ void Outlet::send(std::span<const iovec> pieces) noexcept {
   if (!queue_.empty()) return store_after(pieces, 0);
   const IoResult result = transport_.write(pieces);
   switch (result.status) {
-    case IoResult::Status::kOk: passed_ += result.bytes; return store_after(pieces, result.bytes);
+    case IoResult::Status::kOk:
+      passed_ += result.bytes;
+      if (pieces.size() == 1 && result.bytes == pieces[0].iov_len) return;
+      return store_after(pieces, result.bytes);
     case IoResult::Status::kBlocked: return store_after(pieces, 0);
     case IoResult::Status::kEnd:
     case IoResult::Status::kFailed: return fail(result.error);

@@ -49,6 +49,8 @@ class Outlet {
   // errno of what failed, ENOMEM without memory; 0 if abandoned.
   int error() const noexcept { return error_; }
 
+  // All is well and nothing waits.
+  bool idle() const noexcept { return state_ == State::kOpen && queue_.empty(); }
   std::size_t waiting() const noexcept { return queue_.size(); }  // bytes that the socket has refused
   std::uint64_t passed() const noexcept { return passed_; }       // bytes that have left for the kernel
   std::uint64_t end() const noexcept { return passed_ + queue_.size(); }  // where the next byte will stand

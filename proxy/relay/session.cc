@@ -67,22 +67,25 @@ void Session::start(std::span<const std::uint8_t> answer, std::span<const std::u
   resume();
 }
 
-void Session::on_ready(observe::Leg name, Readiness ready) noexcept {
+bool Session::on_ready(observe::Leg name, Readiness ready) noexcept {
   Leg& ready_leg = leg(name);
   if (ready.readable) ready_leg.readable = true;
   if (ready.hung_up) {
     ready_leg.readable = true;
     ready_leg.hung_up = true;
   }
+  changed_ = phase_ != Phase::kOpen;
   // Any event says that a socket is writable which is; that is news only to what waits.
   const bool drains = ready.writable && ready_leg.outlet.waiting() != 0;
   if (drains) {
+    changed_ = true;
     ready_leg.flush();
     after_write(ready_leg);
   }
   read_from(ready_leg);
   if (drains) read_from(other(ready_leg));  // it may have been held back for this one
   finish_if_done();
+  return changed_;
 }
 
 void Session::resume() noexcept {
@@ -186,6 +189,7 @@ void Session::note_reason(CloseReason reason) noexcept {
 
 // Leaving kOpen is final: from then on nothing of ours goes between the peers' frames.
 void Session::enter(Phase phase) noexcept {
+  changed_ = true;
   if (phase_ == Phase::kOpen) {
     for (Leg* const leg : {&client_, &backend_}) {
       leg->heartbeat.stop();

@@ -48,13 +48,15 @@ class Session {
   void start(std::span<const std::uint8_t> answer, std::span<const std::uint8_t> from_client,
              std::span<const std::uint8_t> from_backend) noexcept;
 
-  // A leg's socket has news (edge-triggered).
+  // A leg's socket has news (edge-triggered). False when data have passed straight through and nothing else
+  // was done, as nearly always: then `phase` and `has_more` are as they were, `unconfirmed` has not become
+  // true, and `deadline` has not become sooner. After any other call the owner must ask for all of them.
   struct Readiness {
     bool readable = false;
     bool writable = false;
     bool hung_up = false;  // the peer's end of stream has arrived
   };
-  void on_ready(observe::Leg leg, Readiness ready) noexcept;
+  bool on_ready(observe::Leg leg, Readiness ready) noexcept;
 
   // When `on_deadline` wants to be called; TimePoint::max() for never. May move either way with any call.
   TimePoint deadline() const noexcept;
@@ -162,6 +164,7 @@ class Session {
   observe::CloseReason leaving_ = observe::CloseReason::kShutdown;  // why our Close waits, while it does
   Phase phase_ = Phase::kOpen;
   bool has_more_ = false;
+  bool changed_ = false;   // something but data has passed in this on_ready
   bool overtime_ = false;  // the closing time was up once: what waited then may still leave
 };
 

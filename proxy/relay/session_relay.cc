@@ -62,7 +62,7 @@ void Session::read_from(Leg& from) noexcept {
   Leg& to = other(from);
   for (int reads = 0; from.readable && may_read(from); ++reads) {
     if (reads == kReadsPerTurn) {
-      has_more_ = true;
+      changed_ = has_more_ = true;
       return;
     }
     std::span<std::uint8_t> buffer = environment_.read_buffer;
@@ -77,7 +77,7 @@ void Session::read_from(Leg& from) noexcept {
         // with the bytes makes none.
         if (result.drained && !from.hung_up) {
           from.readable = false;
-          from.unconfirmed = true;
+          if (!from.unconfirmed) changed_ = from.unconfirmed = true;
         }
         note_heard(from);
         relay(from, buffer.first(result.bytes));
@@ -112,7 +112,7 @@ void Session::relay(Leg& from, std::span<const std::uint8_t> in) noexcept {
   out.flush();
   if (environment_.pong_batch.count != 0) from.send(environment_.pong_batch);
   after_write(to);
-  after_write(from);
+  if (changed_) after_write(from);  // only a ping's answer goes there, and that is a change
 }
 
 void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept {
@@ -158,6 +158,7 @@ void Session::show_held(Leg& from, Gather& out) noexcept {
 
 void Session::relay_control(Leg& from, std::span<const std::uint8_t> piece, bool whole,
                             Gather& out) noexcept {
+  changed_ = true;
   if (whole && !from.held) return relay_control_frame(from, piece, out);
   if (!from.held) from.held.reset(new (std::nothrow) HeldControl);
   if (!from.held) return end_for_lack_of_memory();
@@ -253,6 +254,11 @@ void Session::note_pong(Leg& from, const keepalive::Pong& pong, TimePoint now) n
 // Draws the consequences of having written to a leg: whether its peer may be read on, whether it broke.
 void Session::after_write(Leg& to) noexcept {
   Leg& from = other(to);
+  if (to.outlet.idle()) {
+    from.paused = false;
+    return;
+  }
+  changed_ = true;
   const std::size_t waiting = to.outlet.waiting();
   if (waiting >= config_->relay.buffer_limit) from.paused = true;
   if (waiting <= config_->relay.buffer_limit / 2) from.paused = false;
@@ -274,6 +280,7 @@ bool Session::may_inject(const Leg& to) const noexcept {
 }
 
 void Session::inject(Leg& to) noexcept {
+  changed_ = true;
   const bool closes = to.wants_close();
   to.inject();
   if (closes) {

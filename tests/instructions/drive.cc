@@ -99,10 +99,13 @@ class Line {
 
   void says(Leg leg, std::span<const std::uint8_t> bytes) {
     peer(leg).will_say(bytes);
-    happens([&] { session_->on_ready(leg, {.readable = true}); });
+    happens([&] { return session_->on_ready(leg, {.readable = true}); });
   }
   void deadline_comes() {
-    happens([&] { session_->on_deadline(); });
+    happens([&] {
+      session_->on_deadline();
+      return true;
+    });
   }
 
   Peer& peer(Leg leg) { return leg == Leg::kClient ? *client_ : *backend_; }
@@ -115,12 +118,13 @@ class Line {
   template <class Event>
   void happens(Event event) {
     CALLGRIND_TOGGLE_COLLECT;
-    event();
-    const bool rests = session_->phase() == Session::Phase::kOpen && !session_->has_more();
-    unconfirmed_ = session_->unconfirmed();
-    deadline_ = session_->deadline();
+    if (event()) {
+      rests_ = session_->phase() == Session::Phase::kOpen && !session_->has_more();
+      unconfirmed_ = session_->unconfirmed();
+      deadline_ = session_->deadline();
+    }
     CALLGRIND_TOGGLE_COLLECT;
-    if (!rests) fail("the session does not rest");
+    if (!rests_) fail("the session does not rest");
   }
 
   Numbers random_;
@@ -131,6 +135,7 @@ class Line {
   Peer* client_;
   Peer* backend_;
   std::unique_ptr<Session> session_;
+  bool rests_ = true;
   bool unconfirmed_ = false;
   TimePoint deadline_{};
 };

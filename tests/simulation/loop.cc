@@ -1,5 +1,6 @@
 #include "tests/simulation/loop.h"
 
+#include <type_traits>
 #include <utility>
 
 namespace wskeep::simulation {
@@ -16,9 +17,14 @@ template <class Call>
 void Loop::drive(Call call) {
   if (over_) return;
   observer_.before_call();
-  call(*session_);
+  bool changed = true;
+  if constexpr (std::is_void_v<std::invoke_result_t<Call, relay::Session&>>) {
+    call(*session_);
+  } else {
+    changed = call(*session_);
+  }
   observer_.after_call();
-  settle();
+  if (changed) settle();
 }
 
 // What Connection::settle_session does.
@@ -73,8 +79,9 @@ void Loop::turn() {
   if (timers_first) fire_timer();
   for (const std::size_t leg : dice_.chance(50) ? std::array{0U, 1U} : std::array{1U, 0U}) {
     if (!std::exchange(news_[leg], false)) continue;
-    drive(
-        [&](relay::Session& session) { session.on_ready(static_cast<Leg>(leg), links_[leg]->readiness()); });
+    drive([&](relay::Session& session) {
+      return session.on_ready(static_cast<Leg>(leg), links_[leg]->readiness());
+    });
   }
   fire_timer();
   if (std::exchange(resuming_, false)) drive([](relay::Session& session) { session.resume(); });

@@ -216,4 +216,9 @@ MUTANTS = [
      [(HEART, "  if (pong.doubtful && ledger_.awaits_foreign()) {", "  if (false) {"),
       (RELAY, "  if (pong.answers && phase_ == Phase::kOpen) {", "  if (false) {")]),
     ("rest", "a spent budget is never forgotten", [(SESSION, "  has_more_ = false;\n  read_from(client_);", "  read_from(client_);")]),
+    ("read", "the owner isn't told that a budget has cut the reading",
+     [(RELAY, "changed_ = has_more_ = true;", "has_more_ = true;")]),
+    ("answers", "the owner isn't told that pings came",
+     [(RELAY, "                            Gather& out) noexcept {\n  changed_ = true;\n",
+       "                            Gather& out) noexcept {\n")]),
 ]

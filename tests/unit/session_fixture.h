@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "proxy/relay/session.h"
@@ -76,8 +77,14 @@ class SessionTest : public testing::Test {
   void backend_takes(std::size_t bytes) { takes(LegName::kBackend, backend, bytes); }
 
   void ready(LegName leg, Session::Readiness readiness) {
-    session->on_ready(leg, readiness);
-    settle();
+    const std::tuple before(session->phase(), session->has_more(), session->unconfirmed());
+    const TimePoint deadline = session->deadline();
+    if (session->on_ready(leg, readiness)) return settle();
+    const auto [phase, has_more, unconfirmed] = before;
+    EXPECT_EQ(session->phase(), phase);
+    EXPECT_EQ(session->has_more(), has_more);
+    EXPECT_LE(session->unconfirmed(), unconfirmed);
+    EXPECT_GE(session->deadline(), deadline);
   }
   // Runs the turns of the loop that the session has asked for.
   void settle() {
