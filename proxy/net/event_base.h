@@ -11,7 +11,7 @@
 namespace wskeep::net {
 
 // Callbacks of usual rank between two looks for those of first rank.
-inline constexpr int kUsualAtOnce = 32;
+inline constexpr int kUsualAtOnce = 64;
 
 // Throws std::bad_alloc without memory, std::runtime_error when libevent has no such loop to give.
 [[nodiscard]] EventBase make_event_base();

@@ -92,12 +92,13 @@ class Comparison:
                 with self._faults_of(peer):
                     running[peer] = stack.enter_context(self._start(peer, backend))
             for row in self.rows:
-                if row.kind != "memory":
+                once = {"memory": self._memory, "calls": self._calls}.get(row.kind)
+                if once is None:
                     self._costs(row, turn, running, backend)
-                elif turn == 0:  # it doesn't vary, and takes long to fill
+                elif turn == 0:  # it doesn't vary, and takes long
                     for peer in running:
                         with self._faults_of(peer, row):
-                            self.results[row.name][peer.name].append(self._memory(row, peer, backend))
+                            self.results[row.name][peer.name].append(once(row, peer, backend))
             for peer, server in running.items():
                 with self._faults_of(peer):
                     server.cpu_us()  # it must still be there
@@ -159,6 +160,13 @@ class Comparison:
                 many.run()
                 after = server.memory() - base
         return {"sessions": count, "base_bytes": base, "idle_bytes": idle / count, "after_bytes": after / count}
+
+
+    def _calls(self, row, peer, backend):
+        with self._start(peer, backend) as server, self._load(row, server) as load:
+            with server.counting_calls() as calls:
+                measured = load.run()
+        return {"round_trips": measured["round_trips"], "calls": calls[0] / measured["round_trips"]}
 
 
 def chosen(names, all_of, what):

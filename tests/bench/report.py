@@ -35,6 +35,8 @@ def _figures(of_row, row, peer):
     if row.kind == "memory":
         figures = {key: median(each[key] for each in mine) for key in ("base_bytes", "idle_bytes", "after_bytes")}
         return {key: value for key, value in figures.items() if value is not None}
+    if row.kind == "calls":
+        return {"calls": mine[0]["calls"]} if mine else {}
     figures = {}
     shares = [theirs["cpu_us"] / own["cpu_us"] for own, theirs in beside(mine, of_row[REFERENCE]) if "cpu_us" in own]
     if shares:
@@ -80,7 +82,7 @@ def show(results, rows, peers, machine, versions):
         off = figures["share_doubt"]
         return f"{figures['share']:.2f}" + (f" ±{off:.2f}" if off is not None else "")
 
-    costs = [row for row in rows if row.kind != "memory"]
+    costs = [row for row in rows if row.kind in ("echo", "upgrade")]
     if costs:
         _table(f"Share of the CPU efficiency of {REFERENCE}, ± the standard error (higher is better)",
                peers, [column(row, share) for row in costs])
@@ -102,3 +104,7 @@ def show(results, rows, peers, machine, versions):
                    "of the process before", peers,
                    [column(row, kib("idle_bytes"), "fresh"), column(row, kib("after_bytes"), "after"),
                     column(row, kib("base_bytes"), "before, in all")])
+    calls = [row for row in rows if row.kind == "calls"]
+    if calls:
+        _table("System calls per round trip, the timers' included", peers,
+               [column(row, lambda figures: f"{figures['calls']:.2f}") for row in calls])

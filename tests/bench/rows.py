@@ -4,6 +4,7 @@ Kinds:
   echo     CPU of the proxy per round trip, and latencies, from a load on connections that are open
   upgrade  CPU of the proxy per session opened, from the connect to the first echo
   memory   user-space memory of the proxy per idle session, fresh and after a message has passed on each
+  calls    system calls of the proxy per round trip, counted by strace
 """
 
 import dataclasses
@@ -29,6 +30,8 @@ class Row:
             return [*arguments, "--rate", self.rate, "--seconds", seconds, "--warm-up", seconds]
         if self.kind == "upgrade":
             return [*arguments, "--mode", "upgrade-close" if self.closes else "upgrade"]
+        if self.kind == "calls":
+            return [*arguments, "--messages", max(20, 400 // self.connections), "--warm-up", 0]
         # Few at once: what matters is what stays behind, not how much the kernel's buffers hold.
         return [*arguments, "--messages", 1, "--active", 16, "--warm-up", 0]
 
@@ -46,4 +49,6 @@ ROWS = (
     Row("upgrade", "upgrade", 100),
     Row("upgrade-close", "upgrade", 100, closes=True),
     Row("memory", "memory", 2000, MIB),
+    Row("calls-1x128", "calls", 1),
+    Row("calls-64x128", "calls", 64),
 )
