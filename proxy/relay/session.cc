@@ -116,23 +116,24 @@ TimePoint Session::deadline() const noexcept {
 }
 
 void Session::on_deadline() noexcept {
+  const TimePoint now = environment_.clock.now();
   for (Leg* const leg : {&client_, &backend_}) {
-    beat(*leg);
-    if (leg->has_waiting() && environment_.clock.now() - leg->waiting_since() >= config_->relay.inject_hold) {
+    beat(*leg, now);
+    if (leg->has_waiting() && now - leg->waiting_since() >= config_->relay.inject_hold) {
       leg->hold_passed = true;
       if (may_inject(*leg)) inject(*leg);
     }
-    check_stall(*leg);
+    check_stall(*leg, now);
   }
-  check_lifetime();
-  if (environment_.clock.now() >= phase_deadline_) end_phase();
+  check_lifetime(now);
+  if (now >= phase_deadline_) end_phase();
   finish_if_done();
 }
 
-void Session::check_stall(Leg& leg) noexcept {
+void Session::check_stall(Leg& leg, TimePoint now) noexcept {
   if (phase_ == Phase::kOver || leg.outlet.waiting() == 0) return;
   const keepalive::nanoseconds timeout = config_->relay.write_stall_timeout;
-  const keepalive::nanoseconds late = environment_.clock.now() - leg.outlet.stalled_since() - timeout;
+  const keepalive::nanoseconds late = now - leg.outlet.stalled_since() - timeout;
   if (late < late.zero()) return;
   // As with silence: the socket is asked before its peer is judged, and a machine that slept blames nobody.
   on_ready(leg.name(), {.writable = true});
@@ -161,9 +162,9 @@ void Session::leave(CloseReason reason, const CloseWords& words) noexcept {
   backend_.traffic = false;
 }
 
-void Session::check_lifetime() noexcept {
+void Session::check_lifetime(TimePoint now) noexcept {
   using Due = keepalive::Lifetime::Due;
-  switch (lifetime_.due(environment_.clock.now())) {
+  switch (lifetime_.due(now)) {
     case Due::kNothing: return;
     case Due::kMaxAge: return leave(CloseReason::kMaxAge, kTooOld);
     case Due::kIdle: break;
@@ -173,7 +174,6 @@ void Session::check_lifetime() noexcept {
     leg->readable = true;
     read_from(*leg);
   }
-  const TimePoint now = environment_.clock.now();
   if (client_.outlet.waiting() != 0 || backend_.outlet.waiting() != 0) lifetime_.excuse(now);
   if (lifetime_.due(now) == Due::kIdle) leave(CloseReason::kIdle, kIdle);
 }

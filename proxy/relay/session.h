@@ -114,7 +114,7 @@ class Session {
   void inject(Leg& to) noexcept;
 
   // Keepalive (session_keepalive.cc).
-  void beat(Leg& leg) noexcept;
+  void beat(Leg& leg, TimePoint now) noexcept;
   void send_ping(Leg& leg) noexcept;
   void judge_silence(Leg& leg) noexcept;
   enum class Silence : std::uint8_t { kSlow, kUndecided, kUnexplained, kNetworkDead, kAppStalled };
@@ -131,14 +131,14 @@ class Session {
     std::string_view reason;                   // a literal
   };
   void leave(observe::CloseReason reason, const CloseWords& words) noexcept;
-  void check_lifetime() noexcept;
+  void check_lifetime(TimePoint now) noexcept;
   void enter(Phase phase) noexcept;
   void note_reason(observe::CloseReason reason) noexcept;
   void close_passed(Leg& from) noexcept;
   void stream_broke() noexcept;
   void stream_ended(Leg& from) noexcept;
   void connection_lost(Leg& leg, int error) noexcept;
-  void check_stall(Leg& leg) noexcept;
+  void check_stall(Leg& leg, TimePoint now) noexcept;
   bool goes_on() const noexcept;
   void end_phase() noexcept;
   void end(observe::CloseReason reason, const Goodbye& to_client, const Goodbye& to_backend) noexcept;

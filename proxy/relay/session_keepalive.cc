@@ -35,9 +35,9 @@ TimePoint Session::leg_deadline(const Leg& leg) const noexcept {
   return deadline;
 }
 
-void Session::beat(Leg& leg) noexcept {
-  const TimePoint now = environment_.clock.now();
+void Session::beat(Leg& leg, TimePoint now) noexcept {
   while (phase_ == Phase::kOpen) {
+    if (now < leg.heartbeat.deadline()) return note_missed(leg, now);
     switch (leg.heartbeat.poll(now, environment_.random.next())) {
       case Heartbeat::Due::kNothing: return note_missed(leg, now);
       case Heartbeat::Due::kPing: send_ping(leg); break;
