@@ -2,20 +2,23 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace wskeep::http {
 namespace {
 
 using websocket::equal_ignoring_case;
 using websocket::Fields;
-using websocket::has_token;
+using websocket::pop_list_element;
+
+constexpr std::size_t kUsualHead = 1024;  // bytes of a browser's request; a larger one grows as it is written
 
 bool starts_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
   return equal_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
-template <std::size_t kSize>
-bool one_of(std::string_view name, const std::array<std::string_view, kSize>& names) noexcept {
+template <class Names>
+bool one_of(std::string_view name, const Names& names) noexcept {
   return std::any_of(names.begin(), names.end(),
                      [name](std::string_view other) { return equal_ignoring_case(name, other); });
 }
@@ -28,18 +31,35 @@ bool is_protected(std::string_view name) noexcept {
          starts_ignoring_case(name, "X-Forwarded-");
 }
 
-// Whether the field ends here. Connection and Upgrade do as well, but are the callers' business.
-bool is_hop_by_hop(std::string_view name, Fields fields) noexcept {
-  constexpr auto kNames = std::to_array<std::string_view>({"Keep-Alive", "Proxy-Connection", "TE"});
-  return one_of(name, kNames) || (!is_protected(name) && has_token(fields, "Connection", name));
-}
+// The fields that end here. Connection and Upgrade do as well, but are the callers' business.
+class HopByHop {
+ public:
+  explicit HopByHop(Fields fields) {
+    for (const auto& [name, value] : fields) {
+      if (!equal_ignoring_case(name, "Connection")) continue;
+      for (std::string_view list = value; !list.empty();) options_.push_back(pop_list_element(list));
+    }
+  }
 
-bool tells_forwarding(std::string_view name) {
+  bool contains(std::string_view name) const noexcept {
+    constexpr auto kNames = std::to_array<std::string_view>({"Keep-Alive", "Proxy-Connection", "TE"});
+    return one_of(name, kNames) || (one_of(name, options_) && !is_protected(name));
+  }
+
+ private:
+  std::vector<std::string_view> options_;  // what the Connection fields list
+};
+
+// Servers that follow CGI take an underscore for a dash.
+bool tells_forwarding(std::string_view name) noexcept {
   constexpr auto kNames = std::to_array<std::string_view>(
-      {"Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"});
-  std::string dashed{name};
-  std::replace(dashed.begin(), dashed.end(), '_', '-');
-  return one_of(dashed, kNames);
+      {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"});
+  const auto same = [](char c, char of_name) {
+    return (c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c) == of_name;
+  };
+  return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view other) {
+    return std::equal(name.begin(), name.end(), other.begin(), other.end(), same);
+  });
 }
 
 void append_field(std::string& head, std::string_view name, std::string_view value) {
@@ -49,7 +69,9 @@ void append_field(std::string& head, std::string_view name, std::string_view val
 }  // namespace
 
 std::string upgrade_head(const RequestHead& request, const ClientSide& client) {
+  const HopByHop hop_by_hop(request.fields);
   std::string head;
+  head.reserve(kUsualHead);
   head.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\n");
   bool connection_written = false;
   bool upgrade_written = false;
@@ -60,7 +82,7 @@ std::string upgrade_head(const RequestHead& request, const ClientSide& client) {
     } else if (equal_ignoring_case(name, "Upgrade")) {
       if (!upgrade_written) append_field(head, "Upgrade", "websocket");
       upgrade_written = true;
-    } else if (!is_hop_by_hop(name, request.fields) && !equal_ignoring_case(name, "Trailer") &&
+    } else if (!hop_by_hop.contains(name) && !equal_ignoring_case(name, "Trailer") &&
                !tells_forwarding(name)) {
       append_field(head, name, value);
     }
@@ -75,13 +97,14 @@ std::string upgrade_head(const RequestHead& request, const ClientSide& client) {
 }
 
 std::string refusal_head(const AnswerHead& answer) {
+  const HopByHop hop_by_hop(answer.fields);
   std::string head = "HTTP/1.1 ";
   head.append(std::to_string(answer.status)).append(" ").append(answer.reason).append("\r\n");
   const bool keeps_upgrade =
       answer.status == 426 && websocket::find_field(answer.fields, "Upgrade") != nullptr;
   for (const auto& [name, value] : answer.fields) {
     if (equal_ignoring_case(name, "Connection")) continue;
-    if (equal_ignoring_case(name, "Upgrade") ? keeps_upgrade : !is_hop_by_hop(name, answer.fields)) {
+    if (equal_ignoring_case(name, "Upgrade") ? keeps_upgrade : !hop_by_hop.contains(name)) {
       append_field(head, name, value);
     }
   }

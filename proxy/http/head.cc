@@ -101,11 +101,13 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
 
   Fed feed(Bytes bytes) {
     if (head_progress_ != Progress::kIncomplete) return {head_progress_, 0};
-    std::size_t used = 0;
-    while (used < bytes.size() && head_progress_ == Progress::kIncomplete) {
-      head_progress_ = raw_.size() + used == limit_ ? Progress::kTooLarge : scanner_.step(bytes[used]);
-      ++used;
+    const std::size_t room = limit_ - raw_.size();
+    auto [progress, used] = scanner_.scan(bytes.first(std::min(room, bytes.size())));
+    if (progress == Progress::kIncomplete && bytes.size() > room) {
+      progress = Progress::kTooLarge;
+      ++used;  // the byte that shows it
     }
+    head_progress_ = progress;
     raw_.append(reinterpret_cast<const char*>(bytes.data()), used);
     if (head_progress_ == Progress::kComplete) {
       parse();
