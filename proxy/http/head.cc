@@ -157,6 +157,7 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
   std::string_view reason() const noexcept { return reason_; }
 
  private:
+  static constexpr std::size_t kUsualFields = 16;
   static constexpr bool kIsRequest = std::is_same_v<Head, RequestHead>;
   using Code = beast::error_code;
   using Text = beast::string_view;
@@ -267,6 +268,7 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
 
   void on_field_impl(beast::http::field, Text name, Text value, Code&) override {
     if (this->is_header_done()) return;  // a trailer
+    if (head_.fields.empty()) head_.fields.reserve(kUsualFields);
     head_.fields.push_back({view(name), view(value)});
   }
 

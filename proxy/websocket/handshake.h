@@ -25,8 +25,13 @@ struct HeaderField {
 
 using Fields = std::span<const HeaderField>;
 
-// Whether a and b are equal but for ASCII case.
-[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
+// Whether a and b, which are of one size, are equal but for ASCII case.
+[[nodiscard]] bool same_letters(std::string_view a, std::string_view b) noexcept;
+
+// Whether a and b are equal but for ASCII case. Most that are compared differ in size.
+[[nodiscard]] inline bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() && same_letters(a, b);
+}
 
 // The first field of that name, or nullptr.
 [[nodiscard]] const HeaderField* find_field(Fields fields, std::string_view name) noexcept;
