@@ -31,7 +31,7 @@ IoResult moved(ssize_t bytes) {
 
 }  // namespace
 
-FileDescriptor listen_on(const SocketAddress& address) {
+FileDescriptor listen_on(const SocketAddress& address, const TcpOptions& options) {
   FileDescriptor descriptor(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const auto check = [&](int result, const char* what) {
     if (result < 0)
@@ -39,6 +39,7 @@ FileDescriptor listen_on(const SocketAddress& address) {
   };
   check(descriptor.get(), "socket for");
   set_option(descriptor.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  prepare_connection(descriptor.get(), options);
   check(bind(descriptor.get(), address.get(), address.size()), "listen on");
   check(listen(descriptor.get(), kBacklog), "listen on");
   return descriptor;
@@ -82,10 +83,10 @@ void prepare_connection(int descriptor, const TcpOptions& options) noexcept {
     set_option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()));
   }
   if (options.keepalive_idle.count() == 0) return;
-  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
   set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.keepalive_idle.count()));
   set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.keepalive_interval.count()));
   set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count);
+  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);  // last: it sets a timer, which the others would move
 }
 
 // The two calls that every message makes go past the C library, which makes each a place where a thread may

@@ -23,8 +23,10 @@ struct TcpOptions {
   int keepalive_count = 0;
 };
 
-// Listens on the address; port 0 lets the kernel choose. Throws std::system_error.
-FileDescriptor listen_on(const SocketAddress& address);
+// Listens on the address; port 0 lets the kernel choose. What is accepted there has the options, as
+// prepare_connection sets them, for Linux hands them down: none costs a call again. Throws
+// std::system_error.
+FileDescriptor listen_on(const SocketAddress& address, const TcpOptions& options = {});
 
 // The address that a socket is bound to.
 SocketAddress local_address(int descriptor);

@@ -6,7 +6,6 @@
 
 #include "proxy/observe/log.h"
 #include "proxy/relay/report.h"
-#include "proxy/relay/tcp_options.h"
 #include "proxy/relay/worker.h"
 
 namespace wskeep::relay {
@@ -26,7 +25,6 @@ Session::Readiness readiness(short what) {
 Connection::Connection(Worker& worker, net::FileDescriptor client, const net::SocketAddress& peer)
     : worker_(worker) {
   const int descriptor = client.get();
-  net::prepare_connection(descriptor, tcp_options(worker.config()->keepalive.client.tcp));
   Opening::Watcher& watcher = *this;
   opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.backends(), watcher,
                                        std::move(client), peer);
@@ -127,7 +125,7 @@ void Connection::open_session() noexcept {
     return retire();
   }
   worker_.environment().counters.connections_opened.add();
-  session_->start(opened->answer, opened->from_client, opened->from_backend);
+  session_->start(opened->answer, opened->from_client, opened->from_backend, opened->drained);
   opening_.reset();
 }
 

@@ -149,6 +149,12 @@ class Leg {
   bool never_ponged = false;  // counted in connections_never_ponged
   bool unresponsive = false;  // counted in backend_unresponsive
 
+  // All that has come was read before the session began, and no end with it.
+  void start_drained() noexcept {
+    unconfirmed = true;
+    readable = hung_up = false;
+  }
+
  private:
   void start_waiting() noexcept;
   void send_ping() noexcept;

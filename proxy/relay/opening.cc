@@ -82,10 +82,14 @@ void Opening::on_ready(observe::Leg leg, Session::Readiness ready) noexcept {
 void Opening::on_client_ready(Session::Readiness ready) {
   if (ready.writable) to_client_.flush();
   switch (step_) {
-    case Step::kReadingRequest: return read_request();
+    case Step::kReadingRequest:
+      read_request();
+      if (ready.hung_up) drained_.client = false;
+      return;
     case Step::kConnecting:
     case Step::kAwaitingAnswer:
-      if (ready.hung_up || net::pending_error(client_->descriptor()) != 0) client_gone();
+      if (ready.readable) drained_.client = false;
+      if (ready.hung_up || (ready.readable && net::pending_error(client_->descriptor()) != 0)) client_gone();
       return;
     case Step::kPassingRefusal:
       if (to_client_.state() == Outlet::State::kFailed) return client_gone();
@@ -97,14 +101,22 @@ void Opening::on_client_ready(Session::Readiness ready) {
   }
 }
 
+// A connect that has failed makes its socket readable too.
 void Opening::on_backend_ready(Session::Readiness ready) {
+  const bool news = ready.readable || ready.hung_up;
+  if (ready.hung_up) backend_hung_up_ = true;
   switch (step_) {
     case Step::kConnecting:
       if (!ready.writable && !ready.hung_up) return;
-      if (const int error = net::pending_error(backend_->descriptor()); error != 0)
+      if (const int error = news ? net::pending_error(backend_->descriptor()) : 0; error != 0)
         return connect_next(error);
-      return on_connected();
-    case Step::kAwaitingAnswer: to_backend_->flush(); return read_answer();
+      on_connected();
+      if (news) read_answer();
+      return;
+    case Step::kAwaitingAnswer:
+      to_backend_->flush();
+      if (news) read_answer();
+      return;
     case Step::kPassingRefusal: return read_answer();
     case Step::kReadingRequest:
     case Step::kLingering:
@@ -159,6 +171,7 @@ void Opening::read_request() {
     if (result.status == IoResult::Status::kBlocked) return;
     if (result.status != IoResult::Status::kOk) return client_gone();
     const Bytes bytes = environment_.read_buffer.first(result.bytes);
+    drained_.client = result.drained;
     const http::Fed fed = request_.feed(bytes);
     switch (fed.progress) {
       case Progress::kIncomplete: break;
@@ -218,7 +231,6 @@ void Opening::on_connected() {
   wait(config_->backend.handshake_timeout);
   const std::string host = peer_.host();
   to_backend_->send(bytes_of(http::upgrade_head(request_.head(), {.address = host})));
-  read_answer();
 }
 
 void Opening::read_answer() {
@@ -230,7 +242,10 @@ void Opening::read_answer() {
     }
     const IoResult result = backend_->read(environment_.read_buffer);
     switch (result.status) {
-      case IoResult::Status::kOk: feed_answer(environment_.read_buffer.first(result.bytes)); break;
+      case IoResult::Status::kOk:
+        drained_.backend = result.drained && !backend_hung_up_;
+        feed_answer(environment_.read_buffer.first(result.bytes));
+        break;
       case IoResult::Status::kBlocked: return;
       case IoResult::Status::kEnd:
       case IoResult::Status::kFailed:
@@ -344,6 +359,7 @@ void Opening::drop_backend() noexcept {
   (void)watcher_.watch_backend(-1);
   to_backend_.reset();
   backend_.reset();
+  backend_hung_up_ = false;
 }
 
 Opening::Opened Opening::take() {
@@ -356,13 +372,10 @@ Opening::Opened Opening::take() {
                             .path = path_of(request.target),
                             .subprotocol = websocket::selected_protocol(answer.fields),
                             .user_agent = user_agent});
-  return {std::move(identity),
-          std::move(client_),
-          std::move(backend_),
-          websocket::extension_rules(answer.fields),
-          bytes_of(answer_.raw()),
-          from_client_,
-          from_backend_};
+  return {std::move(identity),     std::move(client_),
+          std::move(backend_),     websocket::extension_rules(answer.fields),
+          bytes_of(answer_.raw()), from_client_,
+          from_backend_,           drained_};
 }
 
 }  // namespace wskeep::relay

@@ -54,6 +54,7 @@ class Opening {
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
 
+  // A socket has news (edge-triggered). A broken connection counts as readable.
   void on_ready(observe::Leg leg, Session::Readiness ready) noexcept;
   TimePoint deadline() const noexcept { return deadline_; }
   void on_deadline() noexcept;
@@ -84,6 +85,7 @@ class Opening {
     std::span<const std::uint8_t> answer;
     std::span<const std::uint8_t> from_client;
     std::span<const std::uint8_t> from_backend;
+    Session::Drained drained;
   };
   Opened take();
 
@@ -132,6 +134,8 @@ class Opening {
   TimePoint deadline_;
   std::optional<Outcome> outcome_;
   Step step_ = Step::kReadingRequest;
+  Session::Drained drained_;
+  bool backend_hung_up_ = false;
   bool has_more_ = false;
 };
 

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <stdexcept>
 
+#include "proxy/net/event_base.h"
 #include "proxy/observe/log.h"
 #include "proxy/relay/cpu_quota.h"
+#include "proxy/relay/tcp_options.h"
 #include "proxy/version.h"
 
 namespace wskeep::relay {
@@ -19,8 +19,6 @@ namespace log = observe::log;
 
 namespace {
 
-constexpr int kAcceptsPerTurn = 64;
-constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::seconds kStuckAfter{10};  // a loop that hasn't turned for so long is stuck
 
 std::uint32_t worker_count(const config::Config& config) {
@@ -46,9 +44,17 @@ extern "C" void exit_at_once(int signal) {
   _exit(128 + signal);
 }
 
-// What the kernel says when there are no resources for one more connection; all else is about one client.
-bool out_of_resources(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+// Sockets that listen on all addresses of all listeners.
+std::vector<net::FileDescriptor> listen_on_all(const config::Config& config) {
+  const net::TcpOptions options = tcp_options(config.keepalive.client.tcp);
+  std::vector<net::FileDescriptor> listeners;
+  for (const config::Listener& listener : config.listeners) {
+    for (const net::SocketAddress& address : net::resolve(listener.address.host, listener.address.port)) {
+      listeners.push_back(net::listen_on(address, options));
+      log::info("listening", {{"address", net::local_address(listeners.back().get()).text()}});
+    }
+  }
+  return listeners;
 }
 
 }  // namespace
@@ -56,19 +62,13 @@ bool out_of_resources(int error) {
 Server::Server(std::shared_ptr<const config::Config> config)
     : config_(std::move(config)),
       backends_(net::resolve(config_->backend.address.host, config_->backend.address.port)),
-      base_(event_base_new()) {
-  if (!base_) throw std::runtime_error("libevent has no event loop to give");
+      base_(net::make_event_base()) {
   event_set_log_callback(log_libevent);
   raise_descriptor_limit();
   // Writes to a closed connection are told apart by their error.
   (void)std::signal(SIGPIPE, SIG_IGN);
-  for (std::uint32_t i = worker_count(*config_); i != 0; --i) {
-    workers_.push_back(std::make_unique<Worker>(config_, backends_));
-  }
   watch_signals();  // before anybody can know that we listen
-  const auto resume = [](int, short, void* self) { static_cast<Server*>(self)->resume_accepting(); };
-  resume_event_.make_timer(base_.get(), resume, this);
-  for (const config::Listener& listener : config_->listeners) listen(listener);
+  start_workers(listen_on_all(*config_));
   start_admin();
   ready_ = true;
   log::info("started", {{"version", std::string_view(kVersion)},
@@ -78,26 +78,19 @@ Server::Server(std::shared_ptr<const config::Config> config)
 
 Server::~Server() = default;
 
-void Server::listen(const config::Listener& settings) {
-  for (const net::SocketAddress& address : net::resolve(settings.address.host, settings.address.port)) {
-    listen(address);
+// A lone worker accepts by itself; of several the least loaded gets the next client, for sessions live for
+// days.
+void Server::start_workers(std::vector<net::FileDescriptor> listeners) {
+  const std::uint32_t count = worker_count(*config_);
+  if (count == 1) {
+    workers_.push_back(std::make_unique<Worker>(config_, backends_, std::move(listeners)));
+    return;
   }
-}
-
-void Server::listen(const net::SocketAddress& address) {
-  auto listener = std::make_unique<Listener>();
-  listener->server = this;
-  listener->descriptor = net::listen_on(address);
-  const auto on_ready = [](int, short, void* self) {
-    auto* const ready = static_cast<Listener*>(self);
-    ready->server->accept_from(*ready);
-  };
-  if (!listener->event.watch(base_.get(), listener->descriptor.get(), EV_READ | EV_PERSIST, on_ready,
-                             listener.get())) {
-    throw std::bad_alloc();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<Worker>(config_, backends_, std::vector<net::FileDescriptor>{}));
   }
-  log::info("listening", {{"address", net::local_address(listener->descriptor.get()).text()}});
-  listeners_.push_back(std::move(listener));
+  acceptor_.emplace(base_.get(), std::move(listeners), acceptor_counters_,
+                    [this](net::Accepted&& client) { least_loaded().adopt(std::move(client)); });
 }
 
 void Server::start_admin() {
@@ -143,35 +136,6 @@ int Server::run() {
   return 0;
 }
 
-void Server::accept_from(Listener& listener) noexcept {
-  for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
-    net::Accepted client = net::accept_one(listener.descriptor.get());
-    if (client.error == EAGAIN) return;
-    if (out_of_resources(client.error)) return pause_accepting(client.error);
-    if (client.error != 0) continue;  // this one client was gone before it was accepted
-    try {
-      least_loaded().adopt(std::move(client));
-    } catch (const std::exception&) {
-      return pause_accepting(ENOMEM);
-    }
-  }
-}
-
-// A listener that is always ready and can't accept would spin, so it rests until something may have closed.
-void Server::pause_accepting(int error) noexcept {
-  acceptor_counters_.limits_hit[observe::Limit::kDescriptors].add();
-  for (const auto& listener : listeners_) listener->event.pause();
-  resume_event_.run_after(kAcceptPause);
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_pause_logged_ < std::chrono::seconds(1)) return;
-  last_pause_logged_ = now;
-  log::warning("accepting paused", {{"why", std::string_view(std::strerror(error))}});
-}
-
-void Server::resume_accepting() noexcept {
-  for (const auto& listener : listeners_) listener->event.resume();
-}
-
 Worker& Server::least_loaded() noexcept {
   return **std::min_element(workers_.begin(), workers_.end(),
                             [](const auto& a, const auto& b) { return a->load() < b->load(); });
@@ -187,7 +151,7 @@ bool Server::workers_turn() const noexcept {
 
 void Server::end_sessions() {
   ready_ = false;
-  listeners_.clear();
+  acceptor_.reset();
   std::vector<std::future<void>> empty;
   for (const auto& worker : workers_) empty.push_back(worker->go_away());
   // A Close may wait for a boundary, then for its echo, then for TCP.

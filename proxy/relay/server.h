@@ -17,6 +17,7 @@
 #include "proxy/net/socket.h"
 #include "proxy/observe/admin_server.h"
 #include "proxy/observe/metrics.h"
+#include "proxy/relay/acceptor.h"
 #include "proxy/relay/worker.h"
 
 namespace wskeep::relay {
@@ -35,20 +36,9 @@ class Server final : private observe::ConnectionSource {
   int run();
 
  private:
-  struct Listener {
-    Server* server;
-    net::FileDescriptor descriptor;
-    net::EmbeddedEvent event;
-  };
-
   void watch_signals();
-  void listen(const config::Listener& settings);
-  void listen(const net::SocketAddress& address);
+  void start_workers(std::vector<net::FileDescriptor> listeners);
   void start_admin();
-  void accept_from(Listener& listener) noexcept;
-  void pause_accepting(int error) noexcept;
-  void resume_accepting() noexcept;
-  void stop_listening() noexcept;
   void end_sessions();
   Worker& least_loaded() noexcept;
   bool workers_turn() const noexcept;
@@ -64,12 +54,10 @@ class Server final : private observe::ConnectionSource {
   observe::WorkerCounters acceptor_counters_;
   std::optional<observe::Metrics> metrics_;
   std::optional<observe::AdminServer> admin_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
-  net::EmbeddedEvent resume_event_;
+  std::optional<Acceptor> acceptor_;
   net::EmbeddedEvent terminate_event_;
   net::EmbeddedEvent interrupt_event_;
   net::EmbeddedEvent hangup_event_;
-  std::chrono::steady_clock::time_point last_pause_logged_{};
 };
 
 }  // namespace wskeep::relay

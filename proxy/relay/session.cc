@@ -59,7 +59,9 @@ Session::~Session() {
 }
 
 void Session::start(std::span<const std::uint8_t> answer, std::span<const std::uint8_t> from_client,
-                    std::span<const std::uint8_t> from_backend) noexcept {
+                    std::span<const std::uint8_t> from_backend, Drained drained) noexcept {
+  if (drained.client) client_.start_drained();
+  if (drained.backend) backend_.start_drained();
   client_.outlet.send(answer);
   if (!from_backend.empty()) relay(backend_, from_backend);
   if (!from_client.empty()) relay(client_, from_client);

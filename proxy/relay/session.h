@@ -43,10 +43,15 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  // Legs of which all has been read, and nothing has come since: an event will tell.
+  struct Drained {
+    bool client = false;
+    bool backend = false;
+  };
   // Begins with what the handshake leaves: the 101 for the client, then the frames that came with either
-  // head.
+  // head. Then it reads, but from the drained.
   void start(std::span<const std::uint8_t> answer, std::span<const std::uint8_t> from_client,
-             std::span<const std::uint8_t> from_backend) noexcept;
+             std::span<const std::uint8_t> from_backend, Drained drained) noexcept;
 
   // A leg's socket has news (edge-triggered). False when data have passed straight through and nothing else
   // was done, as nearly always: then `phase` and `has_more` are as they were, `unconfirmed` has not become

@@ -51,7 +51,8 @@ bool died(observe::CloseReason reason) {
 
 }  // namespace
 
-Worker::Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends)
+Worker::Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends,
+               std::vector<net::FileDescriptor> listeners)
     : config_(std::move(config)),
       backends_(backends),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -68,6 +69,12 @@ Worker::Worker(std::shared_ptr<const config::Config> config, const std::vector<n
   if (!wake_event_.watch(base_.get(), wake_.get(), EV_READ | EV_PERSIST, on_wake, this))
     throw std::bad_alloc();
   next_turn_event_.make_timer(base_.get(), on_turn, this);
+  if (!listeners.empty()) {
+    acceptor_.emplace(base_.get(), std::move(listeners), counters_, [this](net::Accepted&& client) {
+      load_.fetch_add(1, std::memory_order_relaxed);
+      take(std::move(client));
+    });
+  }
   set_timer();
   counters_.last_turn_ns.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
   thread_ = std::thread([this] { run(); });
@@ -84,11 +91,13 @@ void Worker::run() noexcept {
 }
 
 void Worker::post(Message message) {
+  bool first;
   {
     const std::lock_guard lock(inbox_mutex_);
+    first = inbox_.empty();
     inbox_.push_back(std::move(message));
   }
-  eventfd_write(wake_.get(), 1);
+  if (first) eventfd_write(wake_.get(), 1);  // who found it empty wakes for all that follow
 }
 
 void Worker::adopt(net::Accepted client) {
@@ -137,6 +146,11 @@ void Worker::read_messages() noexcept {
 }
 
 void Worker::handle(net::Accepted& client) {
+  take(std::move(client));
+}
+
+// Of a client that counts as load already.
+void Worker::take(net::Accepted&& client) {
   try {
     deadlines_.reserve(connections_.size() + 1);
     connections_.push_back(std::make_unique<Connection>(*this, std::move(client.descriptor), client.peer));
@@ -158,6 +172,7 @@ void Worker::handle(SurveyRequest& request) {
 }
 
 void Worker::handle(GoAway& request) {
+  acceptor_.reset();
   going_away_ = true;
   empty_ = std::move(request.empty);
   for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->go_away();

@@ -27,6 +27,7 @@
 #include "proxy/net/socket.h"
 #include "proxy/observe/connection_snapshot.h"
 #include "proxy/observe/counters.h"
+#include "proxy/relay/acceptor.h"
 #include "proxy/relay/connection.h"
 #include "proxy/relay/deadline_queue.h"
 #include "proxy/relay/environment.h"
@@ -36,8 +37,10 @@ namespace wskeep::relay {
 
 class Worker {
  public:
-  // Starts the thread. `backends` must outlive the worker. Throws std::system_error or std::bad_alloc.
-  Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends);
+  // Starts the thread, which accepts from the listeners itself, if it gets any: that saves handing each
+  // client over. `backends` must outlive the worker. Throws std::system_error or std::bad_alloc.
+  Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends,
+         std::vector<net::FileDescriptor> listeners);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -48,7 +51,7 @@ class Worker {
   // between events.
   using Survey = observe::ConnectionSource::Answer;
   std::future<Survey> survey(std::size_t most);
-  // Ends everything politely and refuses what still comes; ready when nothing is left.
+  // Stops listening, ends everything politely and refuses what still comes; ready when nothing is left.
   std::future<void> go_away();
   // Ends everything now.
   void cut();
@@ -110,6 +113,7 @@ class Worker {
   void run() noexcept;
   void post(Message message);
   void read_messages() noexcept;
+  void take(net::Accepted&& client);
   void handle(net::Accepted& client);
   void handle(SurveyRequest& request);
   void handle(GoAway& request);
@@ -155,6 +159,7 @@ class Worker {
   DeadlineQueue<Connection, &Connection::deadline_place> deadlines_;
   TimePoint tick_due_;
   TimePoint timer_at_ = TimePoint::max();
+  std::optional<Acceptor> acceptor_;
   net::EmbeddedEvent wake_event_;
   net::EmbeddedEvent next_turn_event_;
   net::PreciseTimer timer_;

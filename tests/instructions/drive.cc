@@ -94,7 +94,7 @@ class Line {
     session_ = std::make_unique<Session>(environment_, std::make_shared<const config::Config>(config),
                                          relay::SessionIdentity{}, std::move(client), std::move(backend),
                                          websocket::ExtensionRules::kNone);
-    session_->start({}, {}, {});
+    session_->start({}, {}, {}, {});
   }
 
   void says(Leg leg, std::span<const std::uint8_t> bytes) {

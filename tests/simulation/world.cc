@@ -74,10 +74,13 @@ void World::open() {
   const Bytes from_client = peers_[0]->first_words();
   const Bytes from_backend = peers_[1]->first_words();
   peers_[0]->expect_head(answer.size());
+  // As when the opening has read all, which is as likely as that it left something.
+  const relay::Session::Drained drained{.client = answer.empty() && !links_[0]->readiness().readable,
+                                        .backend = answer.empty() && !links_[1]->readiness().readable};
   for (const auto& peer : peers_) peer->start();
   loop_->run(*session_, [&] {
     oracle_->begins_with(answer, from_client, from_backend);
-    session_->start(answer, from_client, from_backend);
+    session_->start(answer, from_client, from_backend, drained);
   });
 }
 

@@ -127,13 +127,12 @@ TEST(ListenOn, SaysWhichAddressWasTaken) {
   }
 }
 
-TEST(PrepareConnection, SetsWhatTheOperatorAskedFor) {
-  Pair pair;
-  const int descriptor = pair.near->descriptor();
-  prepare_connection(descriptor, {.user_timeout = std::chrono::milliseconds(90'000),
-                                  .keepalive_idle = std::chrono::seconds(60),
-                                  .keepalive_interval = std::chrono::seconds(15),
-                                  .keepalive_count = 4});
+constexpr TcpOptions kOptions{.user_timeout = std::chrono::milliseconds(90'000),
+                              .keepalive_idle = std::chrono::seconds(60),
+                              .keepalive_interval = std::chrono::seconds(15),
+                              .keepalive_count = 4};
+
+void expect_options(int descriptor) {
   struct Case {
     int level;
     int name;
@@ -147,6 +146,28 @@ TEST(PrepareConnection, SetsWhatTheOperatorAskedFor) {
     socklen_t size = sizeof value;
     ASSERT_EQ(getsockopt(descriptor, row.level, row.name, &value, &size), 0);
     EXPECT_EQ(value, row.value) << row.name;
+  }
+}
+
+TEST(PrepareConnection, SetsWhatTheOperatorAskedFor) {
+  Pair pair;
+  prepare_connection(pair.near->descriptor(), kOptions);
+  expect_options(pair.near->descriptor());
+}
+
+// Of what is accepted only its peer is asked for: a kernel that hands options down otherwise must be found.
+TEST(ListenOn, HandsItsOptionsDown) {
+  for (const std::string host : {"127.0.0.1", "::1", "::"}) {
+    SCOPED_TRACE(host);
+    const FileDescriptor listener = listen_on(resolve(host, 0).front(), kOptions);
+    const std::uint16_t port = local_address(listener.get()).port();
+    const std::string target = host == "::" ? "127.0.0.1" : host;
+    const Connecting connecting = connect_to(resolve(target, port).front());
+    ASSERT_EQ(connecting.error, 0);
+    wait_for(listener.get(), POLLIN);
+    const Accepted accepted = accept_one(listener.get());
+    ASSERT_EQ(accepted.error, 0);
+    expect_options(accepted.descriptor.get());
   }
 }
 

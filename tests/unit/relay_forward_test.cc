@@ -34,6 +34,24 @@ TEST_F(Forward, BytesPassUnchangedAtEveryCut) {
   EXPECT_EQ(client_got() + backend_got(), "");
 }
 
+TEST_F(Forward, NothingIsReadAtTheStartFromTheDrained) {
+  open(ExtensionRules::kNone, {.client = true, .backend = true});
+  EXPECT_EQ(client.reads + backend.reads, 0);
+  from_client(client_frame(Opcode::kText, "up"));
+  from_backend(server_frame(Opcode::kText, "down"));
+  EXPECT_EQ(backend.take(), client_frame(Opcode::kText, "up"));
+  EXPECT_EQ(client.take(), server_frame(Opcode::kText, "down"));
+}
+
+TEST_F(Forward, AResetThatCameWithTheRequestIsFoundByConfirming) {
+  open(ExtensionRules::kNone, {.client = true, .backend = true});
+  client.read_error = ECONNRESET;  // without news, for epoll has told of it together with the bytes
+  ASSERT_TRUE(session->unconfirmed());
+  session->confirm();
+  settle();
+  EXPECT_EQ(session->reason(), observe::CloseReason::kClientReset);
+}
+
 TEST_F(Forward, BytesPassUnchangedByteByByte) {
   open();
   for (const std::uint8_t byte : traffic(true)) from_client({byte});

@@ -54,14 +54,15 @@ class SessionTest : public testing::Test {
     EXPECT_EQ(batch->count, 0U);
   }
 
-  void open(ExtensionRules rules = ExtensionRules::kNone) {
+  void open(ExtensionRules rules = ExtensionRules::kNone, Session::Drained drained = {}) {
     session = std::make_unique<Session>(environment, std::make_shared<const config::Config>(config),
                                         SessionIdentity{}, std::make_unique<test::FakeTransport>(client),
                                         std::make_unique<test::FakeTransport>(backend), rules);
-    start();
+    start({}, {}, {}, drained);
   }
-  void start(const Bytes& answer = {}, const Bytes& from_client = {}, const Bytes& from_backend = {}) {
-    session->start(answer, from_client, from_backend);
+  void start(const Bytes& answer = {}, const Bytes& from_client = {}, const Bytes& from_backend = {},
+             Session::Drained drained = {}) {
+    session->start(answer, from_client, from_backend, drained);
     settle();
   }
 
