@@ -37,6 +37,8 @@ struct Backend {
   HostPort address{"127.0.0.1", 3000};
   milliseconds connect_timeout{5'000};     // TCP connect over all addresses of the name; then 504
   milliseconds handshake_timeout{10'000};  // from the request sent to the whole answer head; then 504
+  // IP addresses of this host that connections come from in turn; none: the kernel chooses one.
+  std::vector<std::string> source_addresses{};
 
   bool operator==(const Backend&) const = default;
 };

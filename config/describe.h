@@ -70,6 +70,10 @@ void describe(Visitor& v, Backend& backend) {
            "how long connecting may take, over all addresses of the name; then 504");
   v.option("handshake_timeout", backend.handshake_timeout, kTimeout,
            "how long the backend may take to answer a handshake; then 504");
+  v.option(
+      "source_addresses", backend.source_addresses, IpAddresses{64},
+      "where connections to the backend come from, in turn: each has some 28,000 ports; none: the kernel "
+      "chooses");
 }
 
 template <class Visitor>

@@ -256,6 +256,35 @@ std::string Address::expected() const {
   return use == Use::kListen ? "host:port, where port 0 lets the kernel choose" : "host:port";
 }
 
+Why IpAddresses::read(std::string_view text, std::vector<std::string>& value) const {
+  std::vector<std::string> addresses;
+  for (std::size_t begin = 0; text != "none" && begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::string_view address = text.substr(begin, end - begin);
+    while (address.starts_with(' ')) address.remove_prefix(1);
+    while (address.ends_with(' ')) address.remove_suffix(1);
+    if (!is_ip(AF_INET, address) && !is_ip(AF_INET6, address)) {
+      return fmt::format("{} is not an IP address, e.g. 192.0.2.1 or 2001:db8::1", shown(address));
+    }
+    if (std::find(addresses.begin(), addresses.end(), address) != addresses.end()) {
+      return fmt::format("{} is there twice", shown(address));
+    }
+    addresses.emplace_back(address);
+    begin = end + 1;
+  }
+  if (addresses.size() > max) return fmt::format("has {} addresses; {} are allowed", addresses.size(), max);
+  value = std::move(addresses);
+  return std::nullopt;
+}
+
+std::string IpAddresses::write(const std::vector<std::string>& value) const {
+  return value.empty() ? "none" : fmt::format("{}", fmt::join(value, ", "));
+}
+
+std::string IpAddresses::expected() const {
+  return fmt::format("none or up to {} IP addresses, separated by commas", max);
+}
+
 std::string to_string(const HostPort& address) {
   const bool is_ipv6 = address.host.find(':') != std::string::npos;
   return is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port)

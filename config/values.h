@@ -86,6 +86,15 @@ struct Address {
   std::string expected() const;
 };
 
+// IP addresses with commas between them and IPv6 without brackets, or none.
+struct IpAddresses {
+  std::size_t max;  // how many
+
+  [[nodiscard]] Why read(std::string_view text, std::vector<std::string>& value) const;
+  std::string write(const std::vector<std::string>& value) const;
+  std::string expected() const;
+};
+
 // One of a few words, each naming a value of an enum.
 template <class Enum, std::size_t kCount>
 struct Words {

@@ -20,6 +20,17 @@ void set_option(int descriptor, int level, int name, int value) noexcept {
   (void)setsockopt(descriptor, level, name, &value, sizeof value);
 }
 
+FileDescriptor tcp_socket(int family) noexcept {
+  return FileDescriptor(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+// The port is left to connect(), which has to find one that is free toward one address only; bind() would
+// look for one that is free toward all, and there are no more of these than ports.
+int bind_source(int descriptor, const SocketAddress& source) noexcept {
+  set_option(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  return bind(descriptor, source.get(), source.size()) == 0 ? 0 : errno;
+}
+
 IoResult failure(int error) {
   if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return {IoResult::Status::kBlocked};
   return {.status = IoResult::Status::kFailed, .error = error};
@@ -32,7 +43,7 @@ IoResult moved(ssize_t bytes) {
 }  // namespace
 
 FileDescriptor listen_on(const SocketAddress& address, const TcpOptions& options) {
-  FileDescriptor descriptor(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  FileDescriptor descriptor = tcp_socket(address.family());
   const auto check = [&](int result, const char* what) {
     if (result < 0)
       throw std::system_error(errno, std::generic_category(), std::string(what) + " " + address.text());
@@ -63,12 +74,20 @@ Accepted accept_one(int listener) noexcept {
   return {std::move(descriptor), {reinterpret_cast<const sockaddr*>(&address), size}, 0};
 }
 
-Connecting connect_to(const SocketAddress& address) noexcept {
-  FileDescriptor descriptor(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Connecting connect_to(const SocketAddress& address, const SocketAddress* source) noexcept {
+  FileDescriptor descriptor = tcp_socket(address.family());
   if (!descriptor) return {{}, errno};
+  if (const int error = source == nullptr ? 0 : bind_source(descriptor.get(), *source); error != 0) {
+    return {{}, error};
+  }
   if (connect(descriptor.get(), address.get(), address.size()) != 0 && errno != EINPROGRESS)
     return {{}, errno};
   return {std::move(descriptor), 0};
+}
+
+int try_source(const SocketAddress& source) noexcept {
+  const FileDescriptor descriptor = tcp_socket(source.family());
+  return descriptor ? bind_source(descriptor.get(), source) : errno;
 }
 
 int pending_error(int descriptor) noexcept {

@@ -40,12 +40,16 @@ struct Accepted {
 };
 Accepted accept_one(int listener) noexcept;
 
-// Begins to connect. `error` is 0 when connected or on the way (a writable event and `pending_error` tell).
+// Begins to connect, from the source's address (its port doesn't count) or else from where the kernel
+// chooses. `error` is 0 when connected or on the way (a writable event and `pending_error` tell);
+// EADDRNOTAVAIL when all ports of the source are taken for this address, or this host has no such source.
 struct Connecting {
   FileDescriptor descriptor;
   int error = 0;
 };
-Connecting connect_to(const SocketAddress& address) noexcept;
+Connecting connect_to(const SocketAddress& address, const SocketAddress* source = nullptr) noexcept;
+// Whether connections may come from that address of this host: 0, or the error.
+int try_source(const SocketAddress& source) noexcept;
 // The error that a socket has to tell, once: how a connect that was on its way ended, or why a connection
 // broke. 0 for none.
 int pending_error(int descriptor) noexcept;

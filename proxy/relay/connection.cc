@@ -26,7 +26,7 @@ Connection::Connection(Worker& worker, net::FileDescriptor client, const net::So
     : worker_(worker) {
   const int descriptor = client.get();
   Opening::Watcher& watcher = *this;
-  opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.backends(), watcher,
+  opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.dialer(), watcher,
                                        std::move(client), peer);
   if (!client_event_.watch(worker.base(), descriptor, kWatched, client_ready, this)) {
     throw std::system_error(ENOMEM, std::generic_category(), "watching a client");

@@ -42,12 +42,11 @@ std::string field_or_empty(websocket::Fields fields, std::string_view name) {
 
 }  // namespace
 
-Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config,
-                 const std::vector<net::SocketAddress>& backends, Watcher& watcher,
-                 net::FileDescriptor client, const net::SocketAddress& peer)
+Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
+                 Watcher& watcher, net::FileDescriptor client, const net::SocketAddress& peer)
     : environment_(environment),
       config_(std::move(config)),
-      backends_(backends),
+      dialer_(dialer),
       watcher_(watcher),
       peer_(peer),
       client_(std::make_unique<net::SocketTransport>(std::move(client))),
@@ -206,9 +205,9 @@ void Opening::judge_request(Bytes rest) {
 
 // Tries the backend's addresses in order; `last_error` is how the one before ended.
 void Opening::connect_next(int last_error) {
-  while (next_backend_ < backends_.size()) {
+  while (next_backend_ < dialer_.targets()) {
     drop_backend();
-    net::Connecting connecting = net::connect_to(backends_[next_backend_++]);
+    net::Connecting connecting = dialer_.connect(next_backend_++);
     last_error = connecting.error;
     if (last_error == EMFILE || last_error == ENFILE) {
       environment_.counters.limits_hit[observe::Limit::kDescriptors].add();

@@ -21,6 +21,7 @@
 #include "proxy/http/head.h"
 #include "proxy/net/socket.h"
 #include "proxy/observe/words.h"
+#include "proxy/relay/dialer.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/outlet.h"
 #include "proxy/relay/session.h"
@@ -47,9 +48,8 @@ class Opening {
     virtual bool watch_backend(int descriptor) noexcept = 0;
   };
 
-  Opening(Environment& environment, std::shared_ptr<const config::Config> config,
-          const std::vector<net::SocketAddress>& backends, Watcher& watcher, net::FileDescriptor client,
-          const net::SocketAddress& peer);
+  Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
+          Watcher& watcher, net::FileDescriptor client, const net::SocketAddress& peer);
   ~Opening();
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
@@ -118,7 +118,7 @@ class Opening {
 
   Environment& environment_;
   std::shared_ptr<const config::Config> config_;
-  const std::vector<net::SocketAddress>& backends_;
+  Dialer& dialer_;
   Watcher& watcher_;
   net::SocketAddress peer_;
   std::unique_ptr<net::SocketTransport> client_;

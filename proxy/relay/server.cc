@@ -60,9 +60,7 @@ std::vector<net::FileDescriptor> listen_on_all(const config::Config& config) {
 }  // namespace
 
 Server::Server(std::shared_ptr<const config::Config> config)
-    : config_(std::move(config)),
-      backends_(net::resolve(config_->backend.address.host, config_->backend.address.port)),
-      base_(net::make_event_base()) {
+    : config_(std::move(config)), routes_(find_routes(config_->backend)), base_(net::make_event_base()) {
   event_set_log_callback(log_libevent);
   raise_descriptor_limit();
   // Writes to a closed connection are told apart by their error.
@@ -73,7 +71,7 @@ Server::Server(std::shared_ptr<const config::Config> config)
   ready_ = true;
   log::info("started", {{"version", std::string_view(kVersion)},
                         {"workers", workers_.size()},
-                        {"backend", backends_.front().text()}});
+                        {"backend", routes_.targets.front().text()}});
 }
 
 Server::~Server() = default;
@@ -83,11 +81,11 @@ Server::~Server() = default;
 void Server::start_workers(std::vector<net::FileDescriptor> listeners) {
   const std::uint32_t count = worker_count(*config_);
   if (count == 1) {
-    workers_.push_back(std::make_unique<Worker>(config_, backends_, std::move(listeners)));
+    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::move(listeners)));
     return;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(config_, backends_, std::vector<net::FileDescriptor>{}));
+    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::vector<net::FileDescriptor>{}));
   }
   acceptor_.emplace(base_.get(), std::move(listeners), acceptor_counters_,
                     [this](net::Accepted&& client) { least_loaded().adopt(std::move(client)); });

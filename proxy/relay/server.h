@@ -47,7 +47,7 @@ class Server final : private observe::ConnectionSource {
   Answer worst_connections(std::size_t most, std::chrono::milliseconds patience) override;
 
   const std::shared_ptr<const config::Config> config_;
-  const std::vector<net::SocketAddress> backends_;
+  const Routes routes_;
   std::atomic<bool> ready_{false};
   net::EventBase base_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -51,10 +51,10 @@ bool died(observe::CloseReason reason) {
 
 }  // namespace
 
-Worker::Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends,
+Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& routes,
                std::vector<net::FileDescriptor> listeners)
     : config_(std::move(config)),
-      backends_(backends),
+      dialer_(routes),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       base_(net::make_event_base()),
       read_buffer_(std::make_unique<std::uint8_t[]>(kReadBuffer)),

@@ -30,6 +30,7 @@
 #include "proxy/relay/acceptor.h"
 #include "proxy/relay/connection.h"
 #include "proxy/relay/deadline_queue.h"
+#include "proxy/relay/dialer.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/snapshot.h"
 
@@ -38,8 +39,8 @@ namespace wskeep::relay {
 class Worker {
  public:
   // Starts the thread, which accepts from the listeners itself, if it gets any: that saves handing each
-  // client over. `backends` must outlive the worker. Throws std::system_error or std::bad_alloc.
-  Worker(std::shared_ptr<const config::Config> config, const std::vector<net::SocketAddress>& backends,
+  // client over. `routes` must outlive the worker. Throws std::system_error or std::bad_alloc.
+  Worker(std::shared_ptr<const config::Config> config, const Routes& routes,
          std::vector<net::FileDescriptor> listeners);
   ~Worker();
   Worker(const Worker&) = delete;
@@ -62,7 +63,7 @@ class Worker {
   event_base* base() noexcept { return base_.get(); }
   Environment& environment() noexcept { return environment_; }
   const std::shared_ptr<const config::Config>& config() const noexcept { return config_; }
-  const std::vector<net::SocketAddress>& backends() const noexcept { return backends_; }
+  Dialer& dialer() noexcept { return dialer_; }
   // Calls `on_deadline` once, at `deadline` or before: an earlier one that was asked for stands.
   void call_at(TimePoint deadline, Connection& connection) noexcept;
   void resume_later(Connection& connection) noexcept;
@@ -131,7 +132,7 @@ class Worker {
   void give_back_memory() noexcept;
 
   const std::shared_ptr<const config::Config> config_;
-  const std::vector<net::SocketAddress>& backends_;
+  Dialer dialer_;
   observe::WorkerCounters counters_;
   std::atomic<std::size_t> load_{0};
 

@@ -12,6 +12,7 @@ import frames
 
 DEADLINE = float(os.environ.get("WSKEEP_TEST_DEADLINE", "60"))  # seconds; how long a test waits for an event
 KEY = base64.b64encode(b"integration-test").decode()
+IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; Python has no name for it before 3.13
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -130,8 +131,12 @@ class Stream:
         self.sock.close()
 
 
-def connect(port, *, receive_buffer=None):
+def connect(port, *, receive_buffer=None, source=None):
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if source:
+        # Otherwise bind() takes a port for itself alone, which no other connection of this host could share.
+        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((source, 0))
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     sock.settimeout(DEADLINE)

@@ -69,7 +69,8 @@ TEST(ConfigReference, minimal_loads) {
 Config with_nothing_at_its_default() {
   Config config;
   config.listeners = {Listener{{"::1", 1}}, Listener{{"localhost", 0}}, Listener{{"10.0.0.1", 65535}}};
-  config.backend = {{"app.internal", 9}, milliseconds{1}, milliseconds{86'400'000}};
+  config.backend = {
+      {"app.internal", 9}, milliseconds{1}, milliseconds{86'400'000}, {"192.0.2.1", "2001:db8::1"}};
   config.workers = 256;
   auto& client = config.keepalive.client;
   client.heartbeat = {keepalive::Policy::kStrict, milliseconds{100}, 90, milliseconds{61'001},

@@ -177,6 +177,24 @@ TEST(Values, addresses_to_listen_on_may_leave_more_to_the_kernel) {
   EXPECT_EQ(outcome<HostPort>(kListen, "[::]:0"), "[::]:0");
 }
 
+TEST(Values, ip_addresses) {
+  using Addresses = std::vector<std::string>;
+  const IpAddresses syntax{3};
+  const Case cases[] = {
+      {"none", "none"},
+      {"192.0.2.1", "192.0.2.1"},
+      {"192.0.2.1,2001:db8::1 ,  10.0.0.1", "192.0.2.1, 2001:db8::1, 10.0.0.1"},
+      {"app", R"(!"app" is not an IP address, e.g. 192.0.2.1 or 2001:db8::1)"},
+      {"[::1]", R"(!"[::1]" is not an IP address, e.g. 192.0.2.1 or 2001:db8::1)"},
+      {"192.0.2.1:80", R"(!"192.0.2.1:80" is not an IP address, e.g. 192.0.2.1 or 2001:db8::1)"},
+      {"192.0.2.1,", R"(!"" is not an IP address, e.g. 192.0.2.1 or 2001:db8::1)"},
+      {"192.0.2.1, none", R"(!"none" is not an IP address, e.g. 192.0.2.1 or 2001:db8::1)"},
+      {"192.0.2.1, 192.0.2.1", R"(!"192.0.2.1" is there twice)"},
+      {"192.0.2.1,192.0.2.2,192.0.2.3,192.0.2.4", "!has 4 addresses; 3 are allowed"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(outcome<Addresses>(syntax, c.text), c.outcome);
+}
+
 TEST(Values, a_word_may_stand_for_nothing) {
   const WordOr<Integer> syntax{"auto", {1, 256}};
   using Optional = std::optional<std::uint32_t>;
