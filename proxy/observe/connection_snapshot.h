@@ -25,7 +25,7 @@ struct ConnectionSnapshot {
   std::string client;  // address:port
   std::string path;    // without its query
   std::string subprotocol;
-  std::string user_agent;  // as sent; its family is derived when shown
+  std::string user_agent_family;  // one of the words of user_agent.h
 };
 
 // Answers "what is open?", from any thread, by asking the workers and waiting for them.

@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "proxy/http/forward.h"
+#include "proxy/observe/user_agent.h"
 #include "proxy/relay/tcp_options.h"
 #include "proxy/websocket/handshake.h"
 
@@ -365,12 +366,12 @@ Opening::Opened Opening::take() {
   const http::RequestHead& request = request_.head();
   const http::AnswerHead& answer = answer_.head();
   const std::string client = peer_.text();
-  const std::string user_agent = field_or_empty(request.fields, "User-Agent");
-  SessionIdentity identity(environment_.random.next(),
-                           {.client = client,
-                            .path = path_of(request.target),
-                            .subprotocol = websocket::selected_protocol(answer.fields),
-                            .user_agent = user_agent});
+  SessionIdentity identity(
+      environment_.random.next(),
+      {.client = client,
+       .path = path_of(request.target),
+       .subprotocol = websocket::selected_protocol(answer.fields),
+       .user_agent_family = observe::user_agent_family(field_or_empty(request.fields, "User-Agent"))});
   return {std::move(identity),     std::move(client_),
           std::move(backend_),     websocket::extension_rules(answer.fields),
           bytes_of(answer_.raw()), from_client_,

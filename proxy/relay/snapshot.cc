@@ -34,7 +34,7 @@ observe::ConnectionSnapshot snapshot_of(const Session& session, const Moment& mo
                                        .client = std::string(who.client()),
                                        .path = std::string(who.path()),
                                        .subprotocol = std::string(who.subprotocol()),
-                                       .user_agent = std::string(who.user_agent())};
+                                       .user_agent_family = std::string(who.user_agent_family())};
   if (client.latency.count() != 0) {
     snapshot.last_pong_at = moment.wall_clock(session.last_pong_at());
     snapshot.last_pong_latency = client.latency.last().count();

@@ -1,6 +1,7 @@
 // What looking at wskeep costs it: `ninja bench_observing`, then tests/bench/bench_observing.
 #include <benchmark/benchmark.h>
 #include <prometheus/text_serializer.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -77,9 +78,7 @@ class Crowd {
       const relay::SessionIdentity::Words words{.client = address,
                                                 .path = "/rooms/" + std::to_string(i),
                                                 .subprotocol = "graphql-transport-ws",
-                                                .user_agent =
-                                                    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 "
-                                                    "(KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"};
+                                                .user_agent_family = "chrome"};
       sessions_.push_back(std::make_unique<Session>(
           environment_, config_, relay::SessionIdentity(random(), words),
           std::make_unique<test::FakeTransport>(client),
@@ -126,6 +125,13 @@ void snapshot(benchmark::State& state) {
 }
 BENCHMARK(snapshot);
 
+// Of this thread: how long something holds a loop, whatever else the machine does meanwhile.
+std::chrono::nanoseconds cpu_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 // A worker looks at its sessions for a scrape, 256 in a turn of its loop; `longest_us` is how long such a
 // turn takes at most.
 void survey(benchmark::State& state) {
@@ -138,12 +144,12 @@ void survey(benchmark::State& state) {
     std::size_t next = crowd.sessions().size();
     std::vector<observe::ConnectionSnapshot> found;
     while (next != 0) {
-      const auto begin = std::chrono::steady_clock::now();
+      const auto begin = cpu_time();
       const relay::Moment now = crowd.now();
       for (std::size_t left = 256; left != 0 && next != 0; --left)
         worst.offer(*crowd.sessions()[--next], now);
       if (next == 0) found = worst.take();
-      const std::chrono::duration<double, std::micro> slice = std::chrono::steady_clock::now() - begin;
+      const std::chrono::duration<double, std::micro> slice = cpu_time() - begin;
       longest = std::max(longest, slice.count());
     }
     longests.push_back(longest);

@@ -41,13 +41,14 @@ ConnectionSource::Answer two_connections() {
   old.client = "192.0.2.7:50123";
   old.path = "/chat";
   old.subprotocol = "graphql-ws";
-  old.user_agent = "curl/7.88.1";
+  old.user_agent_family = "curl";
   ConnectionSnapshot fresh;
   fresh.id = 0x2A;
   fresh.started_at = 5;
   fresh.last_data_at = 5;
   fresh.client = "[2001:db8::1]:443";
   fresh.path = "/";
+  fresh.user_agent_family = "none";
   return {{old, fresh}, 17};
 }
 
