@@ -55,9 +55,15 @@ class Load:
 
     def run(self):
         """Measures, and returns what it says; its sessions stay."""
+        self.begin()
+        return self.result()
+
+    def begin(self):
         with contextlib.suppress(BrokenPipeError):  # it has ended, and says why
             self._child.stdin.write("\n")
             self._child.stdin.flush()
+
+    def result(self):
         return json.loads(self._line())
 
     def __enter__(self):

@@ -25,6 +25,42 @@ def cpu_ns(pid):
                for each in family(pid) for task in (PROC / str(each) / "task").iterdir())
 
 
+def scheduled_ns(pid):
+    """Nanoseconds on a CPU as in cpu_ns, and those for which a thread was ready but waited for one."""
+    fields = [(task / "schedstat").read_text().split() for each in family(pid)
+              for task in (PROC / str(each) / "task").iterdir()]
+    return sum(int(each[0]) for each in fields), sum(int(each[1]) for each in fields)
+
+
+def user_and_system(pid):
+    """The kernel's ticks (of 10 ms, mostly) in user space and in the kernel: good for a ratio over some seconds."""
+    fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]), int(fields[12])
+
+
+def resident(pid):
+    """Bytes of memory that the process has now, shared pages included."""
+    return int((PROC / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+SOCKET_SLABS = ("TCP", "TCPv6", "tw_sock_TCP", "tw_sock_TCPv6", "request_sock_TCP", "sock_inode_cache", "eventpoll_epi",
+                "eventpoll_pwq", "filp", "skbuff_head_cache", "skbuff_small_head")
+
+
+def socket_memory():
+    """Bytes that the kernel keeps for sockets, their files and buffers, everybody's; None where it doesn't tell.
+
+    A little less than a memory cgroup is charged: directory entries are left out, for other things take far more."""
+    try:
+        slabs = (PROC / "slabinfo").read_text().splitlines()
+        sockets = (PROC / "net" / "sockstat").read_text().splitlines()
+    except PermissionError:
+        return None
+    total = sum(int(fields[1]) * int(fields[3]) for fields in map(str.split, slabs) if fields[0] in SOCKET_SLABS)
+    tcp = next(line.split() for line in sockets if line.startswith("TCP:"))
+    return total + int(tcp[tcp.index("mem") + 1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def memory(pid):
     """Bytes of anonymous memory of the family; pages that they share count once."""
     total = 0

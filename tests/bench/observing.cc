@@ -94,7 +94,7 @@ class Crowd {
  private:
   void answer_a_ping(Session& session, test::Wire& client, std::chrono::nanoseconds latency) {
     const relay::TimePoint begin = clock_.time;
-    session.start({}, {}, {});
+    session.start({}, {}, {}, {});
     while (client.received.empty()) {
       clock_.time = session.deadline();
       session.on_deadline();

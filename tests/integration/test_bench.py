@@ -1,7 +1,9 @@
 """The parts of tests/bench work together: what they report can only be believed if they notice every wrong echo."""
 
+import json
 import os
 import pathlib
+import tempfile
 import unittest
 
 import frames
@@ -9,6 +11,8 @@ import harness
 from harness import IntegrationTest, Process
 
 PROGRAMS = pathlib.Path(os.environ.get("WSKEEP_BENCH") or pathlib.Path(harness.BINARY).parent / "tests" / "bench")
+
+SCALE = pathlib.Path(__file__).resolve().parents[1] / "bench" / "scale.py"
 
 
 class Bench(IntegrationTest):
@@ -87,6 +91,23 @@ class Bench(IntegrationTest):
                 stream.finish()
                 self.assertEqual(load.wait_exit(), 1)
                 self.assertIn(words, load.err.take()["text"])
+
+    def test_many_sessions(self):
+        """Every part of scale.py yields its figures, here with few sessions and in no time."""
+        with tempfile.TemporaryDirectory() as directory:
+            figures = pathlib.Path(directory) / "figures.json"
+            scale = Process("scale", ["/usr/bin/python3", str(SCALE), "--build", str(PROGRAMS.parents[1]),
+                                      "--sessions=90", "--simulated=500", "--seconds=1", "--interval=0.1",
+                                      f"--json={figures}"])
+            self.addCleanup(scale.stop)
+            self.assertEqual(scale.wait_exit(), 0, scale.err.seen)
+            parts = json.loads(figures.read_text())["figures"]
+        self.assertEqual(set(parts), {"lateness", "keepalive", "growth", "metrics", "memory"})
+        value = {figure["what"]: figure["value"] for part in parts.values() for figure in part}
+        self.assertLessEqual(abs(value["beside echoes: mean gap, beyond that of the jitter (goal: chance)"]), 11)
+        for what in ("500 simulated sessions: user space of a beat", "a beat: 90 sessions", "saturated: echoes a second"):
+            self.assertLess(0, value[what])
+        self.assertLess(value["before any of 90 sessions"], value["user space at the peak"])
 
 
 if __name__ == "__main__":

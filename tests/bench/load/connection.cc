@@ -130,9 +130,39 @@ std::uint64_t Connection::on_readable(std::span<std::uint8_t> buffer) {
   return echoed_ - before;
 }
 
+void Connection::stamp_reads() {
+  constexpr int kOn = 1;
+  if (setsockopt(descriptor(), SOL_SOCKET, SO_TIMESTAMPNS, &kOn, sizeof kOn) != 0) {
+    fail_with_errno("SO_TIMESTAMPNS");
+  }
+  stamped_ = true;
+}
+
+ssize_t Connection::receive_stamped(std::span<std::uint8_t> buffer) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control{};
+  iovec piece{buffer.data(), buffer.size()};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t size = recvmsg(descriptor(), &message, 0);
+  if (size <= 0) return size;
+  const cmsghdr* const stamp = CMSG_FIRSTHDR(&message);
+  timespec time{};
+  // The kernel begins with it a moment after it was asked to.
+  if (stamp != nullptr && stamp->cmsg_type == SCM_TIMESTAMPNS) {
+    std::memcpy(&time, CMSG_DATA(stamp), sizeof time);
+  }
+  stamp_ = std::chrono::system_clock::time_point(std::chrono::seconds(time.tv_sec) +
+                                                 std::chrono::nanoseconds(time.tv_nsec));
+  return size;
+}
+
 // False when nothing is left for now.
 bool Connection::read_once(std::span<std::uint8_t> buffer) {
-  const ssize_t size = recv(descriptor(), buffer.data(), buffer.size(), 0);
+  const ssize_t size =
+      stamped_ ? receive_stamped(buffer) : recv(descriptor(), buffer.data(), buffer.size(), 0);
   if (size < 0 && errno == EAGAIN) return false;
   if (size < 0) fail_with_errno("recv");
   if (size == 0) fail("a session was ended from the other side");

@@ -6,6 +6,9 @@
 // std::runtime_error: a load that isn't carried in full measures nothing. One thread.
 #pragma once
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -27,6 +30,9 @@ class Connection {
 
   int descriptor() const { return descriptor_.get(); }
 
+  // From now on the kernel says when it got what is read.
+  void stamp_reads();
+
   // Sends this many more messages, as far as the socket takes them; `on_writable` goes on.
   void send(std::uint64_t messages);
   void on_writable() { flush(); }
@@ -42,6 +48,8 @@ class Connection {
   std::uint64_t sent() const { return sent_; }
   std::uint64_t echoed() const { return echoed_; }
   std::uint64_t pings() const { return pings_; }
+  // When the kernel got the last read; 1970 if it didn't say.
+  std::chrono::system_clock::time_point read_stamp() const { return stamp_; }
 
  private:
   using Bytes = std::span<const std::uint8_t>;
@@ -49,6 +57,7 @@ class Connection {
   void shake_hands();
   void flush();
   bool read_once(std::span<std::uint8_t> buffer);
+  ssize_t receive_stamped(std::span<std::uint8_t> buffer);
   void wait_readable() const;
   void take(Bytes in);
   void begin_frame();
@@ -74,6 +83,8 @@ class Connection {
   std::uint64_t sent_ = 0;
   std::uint64_t echoed_ = 0;
   std::uint64_t pings_ = 0;
+  bool stamped_ = false;
+  std::chrono::system_clock::time_point stamp_;
 };
 
 }  // namespace wskeep::bench

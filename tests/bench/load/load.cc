@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <limits>
+#include <random>
 #include <stdexcept>
 #include <system_error>
 
@@ -23,7 +25,7 @@ constexpr std::uint64_t kStandardInput = std::numeric_limits<std::uint64_t>::max
 constexpr std::uint8_t kVariants = 4;
 // Copies of a message that one send can take: more would not go into a socket's buffer.
 constexpr std::size_t kWireBytes = 64 * 1024;
-// Messages of a late paced load that leave between two looks at what has come.
+// Messages of a late paced load that leave, or connections that open, between two looks at what has come.
 constexpr std::uint64_t kMostUnread = 32;
 
 timespec to_timespec(nanoseconds time) {
@@ -47,16 +49,23 @@ void Load::open() {
   clients_.reserve(clients_.size() + shape_.connections);
   for (std::size_t i = 0; i < shape_.connections; ++i) {
     add(Connection(server_, messages_[i % messages_.size()], shape_.check_every));
+    if (i % kMostUnread != 0) continue;
+    while (turn(steady_clock::now())) {  // the first ones are pinged already
+    }
+  }
+}
+
+void Load::watch(std::size_t index, int operation) {
+  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u64 = index}};
+  if (epoll_ctl(epoll_.get(), operation, clients_[index].connection.descriptor(), &event) != 0) {
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   }
 }
 
 void Load::add(Connection&& connection) {
   clients_.emplace_back(std::move(connection)).sent_at.resize(shape_.depth);
-  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                    .data = {.u64 = clients_.size() - 1}};
-  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, clients_.back().connection.descriptor(), &event) != 0) {
-    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-  }
+  if (ping_book_) clients_.back().connection.stamp_reads();
+  watch(clients_.size() - 1, EPOLL_CTL_ADD);
 }
 
 Result Load::run(const Plan& plan) {
@@ -133,8 +142,8 @@ void Load::on_echoes(std::size_t index, std::uint64_t count) {
   if (client.left == 0 && client.connection.echoed() == client.connection.sent()) start_next();
 }
 
-// Handles what is ready, or waits for it, until the given time at most.
-void Load::turn(std::optional<TimePoint> until) {
+// Handles what is ready, or waits for it, until the given time at most. True if there may be more.
+bool Load::turn(std::optional<TimePoint> until) {
   std::array<epoll_event, 512> events;
   nanoseconds wait = kPatience;
   if (until) wait = std::clamp<nanoseconds>(*until - steady_clock::now(), nanoseconds(0), wait);
@@ -152,12 +161,56 @@ void Load::turn(std::optional<TimePoint> until) {
     Connection& connection = clients_[index].connection;
     if ((event.events & EPOLLOUT) != 0) connection.on_writable();
     if ((event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) == 0) continue;
-    if (const std::uint64_t echoes = connection.on_readable(buffer_); echoes > 0) on_echoes(index, echoes);
+    read_from(index);
     if ((event.events & EPOLLRDHUP) != 0) throw std::runtime_error("a session was ended from the other side");
   }
   if (in_flight_ > 0 && steady_clock::now() - last_echo_ > kPatience) {
     throw std::runtime_error("no echo came for 10 s, with " + std::to_string(in_flight_) + " to come");
   }
+  return ready == static_cast<int>(events.size());
+}
+
+void Load::read_from(std::size_t index) {
+  Connection& connection = clients_[index].connection;
+  const std::uint64_t pings = connection.pings();
+  if (const std::uint64_t echoes = connection.on_readable(buffer_); echoes > 0) on_echoes(index, echoes);
+  if (!ping_book_) return;
+  // Of two in one read, which a busy machine brings about, the first came earlier than this: that only makes
+  // its gap look longer than it was.
+  for (std::uint64_t each = pings; each < connection.pings(); ++each) {
+    ping_book_->ping(index, connection.read_stamp());
+  }
+}
+
+void Load::note_pings(std::uint32_t beats) {
+  ping_book_.emplace(shape_.connections, beats);
+}
+
+const PingBook& Load::watch_pings(nanoseconds time) {
+  const TimePoint end = steady_clock::now() + time;
+  ping_book_->begin(std::chrono::system_clock::now(), time);
+  while (steady_clock::now() < end) turn(end);
+  if (ping_book_->complete() < clients_.size()) {
+    throw std::runtime_error("only " + std::to_string(ping_book_->complete()) + " sessions got their pings");
+  }
+  return *ping_book_;
+}
+
+Result Load::close_some(double share) {
+  Result result;
+  std::ranges::shuffle(clients_, std::mt19937_64(1));
+  const auto staying =
+      static_cast<std::size_t>(std::lround((1 - share) * static_cast<double>(clients_.size())));
+  const TimePoint start = steady_clock::now();
+  for (; clients_.size() > staying; clients_.pop_back()) {
+    const TimePoint began = steady_clock::now();
+    clients_.back().connection.close(buffer_);
+    result.latencies.record(steady_clock::now() - began);
+    ++result.round_trips;
+  }
+  result.elapsed = steady_clock::now() - start;
+  for (std::size_t i = 0; i < clients_.size(); ++i) watch(i, EPOLL_CTL_MOD);
+  return result;
 }
 
 Result Load::open_and_echo(std::size_t count, bool closing) {

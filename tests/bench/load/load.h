@@ -1,5 +1,6 @@
 // Load drives many connections against one port and measures: round trips in a closed loop or at a given
-// pace, or opening alone. One thread, one epoll; nothing is allocated while it measures but by opening.
+// pace, opening or closing alone, or the server's pings. One thread, one epoll; nothing is allocated while it
+// measures but by opening.
 //
 // In a closed loop a connection sends its next message when an echo has come, so a slow server slows the load
 // and hides its own waiting. At a pace every message has a time at which it was meant to leave, and its
@@ -17,6 +18,7 @@
 #include "tests/bench/load/connection.h"
 #include "tests/bench/load/latencies.h"
 #include "tests/bench/load/message.h"
+#include "tests/bench/load/ping_book.h"
 
 namespace wskeep::bench {
 
@@ -54,6 +56,14 @@ class Load {
   // connect to the echo. `closing` closes each before the next, otherwise they stay.
   Result open_and_echo(std::size_t count, bool closing);
 
+  // Instead of `run`, on connections that `open` has opened: closes this share of them, chosen at random, one
+  // after another; the latency is from a Close to the server's.
+  Result close_some(double share);
+  // From now on notes when pings come; then judges those of `time`, of which each session gets more than
+  // `beats`. To be called before the connections are opened.
+  void note_pings(std::uint32_t beats);
+  const PingBook& watch_pings(std::chrono::nanoseconds time);
+
   // Keeps the open connections, answering pings, until a line comes from standard input; false when that has
   // ended.
   bool wait_for_line();
@@ -74,7 +84,9 @@ class Load {
   };
 
   void add(Connection&& connection);
-  void turn(std::optional<TimePoint> until);
+  void watch(std::size_t index, int epoll_operation);
+  bool turn(std::optional<TimePoint> until);
+  void read_from(std::size_t index);
   void on_echoes(std::size_t index, std::uint64_t count);
   void start_closed();
   void start_next();
@@ -94,6 +106,7 @@ class Load {
   TimePoint start_;
   TimePoint last_echo_;
   std::uint64_t in_flight_ = 0;
+  std::optional<PingBook> ping_book_;
   std::size_t started_ = 0;  // clients that have begun with the plan, in a closed loop
   bool line_waits_ = false;
 };

@@ -14,7 +14,7 @@ using std::chrono::duration;
 using std::chrono::duration_cast;
 using std::chrono::nanoseconds;
 
-enum class Mode { kEcho, kUpgrade, kUpgradeAndClose };
+enum class Mode { kEcho, kUpgrade, kUpgradeAndClose, kClose, kPings };
 
 struct Options {
   std::uint16_t port = 0;
@@ -23,6 +23,8 @@ struct Options {
   Plan plan;
   double seconds = 1;
   double warm_up = 0.1;
+  double share = 1;
+  std::uint32_t beats = 1;
   bool controlled = false;
 };
 
@@ -31,12 +33,16 @@ void declare(CLI::App& app, Options& options) {
       "Sends masked WebSocket messages to an echo server on 127.0.0.1, checks every echo, and prints the "
       "round "
       "trips and their latencies as one JSON object.");
-  const std::map<std::string, Mode> modes{
-      {"echo", Mode::kEcho}, {"upgrade", Mode::kUpgrade}, {"upgrade-close", Mode::kUpgradeAndClose}};
+  const std::map<std::string, Mode> modes{{"echo", Mode::kEcho},
+                                          {"upgrade", Mode::kUpgrade},
+                                          {"upgrade-close", Mode::kUpgradeAndClose},
+                                          {"close", Mode::kClose},
+                                          {"pings", Mode::kPings}};
   app.add_option("--port", options.port, "where the server listens")->required();
   app.add_option(
          "--mode", options.mode,
-         "echo; or upgrade: only opens its connections, with one echo on each; upgrade-close closes each")
+         "echo; or upgrade: only opens its connections, with one echo on each; upgrade-close closes each; "
+         "close: closes some of those that are open; pings: only looks when the server's pings come")
       ->transform(CLI::CheckedTransformer(modes));
   app.add_option("--connections", options.shape.connections)->check(CLI::PositiveNumber);
   app.add_option("--size", options.shape.size, "bytes of a message")->check(CLI::Range(0, 1 << 30));
@@ -51,6 +57,10 @@ void declare(CLI::App& app, Options& options) {
                  "messages a second in all, each due at its time; else a closed loop")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--active", options.plan.active, "with --messages: so many connections at once");
+  app.add_option("--share", options.share, "with close: so many, at random")->check(CLI::Range(0.0, 1.0));
+  app.add_option("--beats", options.beats,
+                 "with pings: how many gaps of each session make the mean; in --seconds all must have them")
+      ->check(CLI::PositiveNumber);
   app.add_option("--warm-up", options.warm_up, "seconds before it is measured")
       ->check(CLI::NonNegativeNumber);
   app.add_flag(
@@ -75,15 +85,40 @@ void print(const Result& result, const Latencies& all, std::uint64_t pings) {
   std::fflush(stdout);
 }
 
+void print(const PingBook& book) {
+  fmt::print(
+      R"({{"pings": {}, "gaps": {}, "longest_gap_ms": {:.3f}, "mean_gap_ms": {:.4f}, "largest_tick": {}, "mean_tick": {:.2f}}})"
+      "\n",
+      book.pings(), book.mean_of(), book.longest_gap().count(), book.mean_gap().count(), book.largest_tick(),
+      book.mean_tick());
+  std::fflush(stdout);
+}
+
 void warm_up(Load& load, const Options& options) {
   const auto time = duration_cast<nanoseconds>(duration<double>(options.warm_up));
-  if (options.mode == Mode::kEcho) load.open();
-  if (time.count() == 0) return;
-  if (options.mode == Mode::kEcho) {
-    (void)load.run({.time = time});
-  } else {
-    (void)load.open_and_echo(options.shape.connections / 10, true);
+  switch (options.mode) {
+    case Mode::kPings: load.note_pings(options.beats); return load.open();
+    case Mode::kClose: return load.open();
+    case Mode::kEcho:
+      load.open();
+      if (time.count() != 0) (void)load.run({.time = time});
+      return;
+    case Mode::kUpgrade:
+    case Mode::kUpgradeAndClose:
+      if (time.count() != 0) (void)load.open_and_echo(options.shape.connections / 10, true);
   }
+}
+
+Result measure(Load& load, const Options& options) {
+  switch (options.mode) {
+    case Mode::kUpgrade:
+    case Mode::kUpgradeAndClose:
+      return load.open_and_echo(options.shape.connections, options.mode == Mode::kUpgradeAndClose);
+    case Mode::kClose: return load.close_some(options.share);
+    case Mode::kEcho:
+    case Mode::kPings: break;
+  }
+  return load.run(options.plan);
 }
 
 void run(Options& options) {
@@ -96,12 +131,13 @@ void run(Options& options) {
   }
   Latencies all;
   while (!options.controlled || load.wait_for_line()) {
-    const Result result =
-        options.mode == Mode::kEcho
-            ? load.run(options.plan)
-            : load.open_and_echo(options.shape.connections, options.mode == Mode::kUpgradeAndClose);
-    all.add(result.latencies);
-    print(result, all, load.pings());
+    if (options.mode == Mode::kPings) {
+      print(load.watch_pings(options.plan.time));
+    } else {
+      const Result result = measure(load, options);
+      all.add(result.latencies);
+      print(result, all, load.pings());
+    }
     if (!options.controlled) return;
   }
 }
