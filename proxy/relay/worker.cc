@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t kReadBuffer = 262'144;
 constexpr std::size_t kSlice = 256;              // sessions looked at in one turn: well under a millisecond
 constexpr std::size_t kWorthGivingBack = 1'000;  // sessions: more than a mebibyte
+// Deadlines that come so soon after others wait for each other, since every call by the timer has its price.
+constexpr std::chrono::milliseconds kGather{1};
 constexpr std::chrono::seconds kShowEnded{60};
 constexpr std::chrono::seconds kTick{1};
 
@@ -315,16 +317,17 @@ void Worker::deadline_came() noexcept {
   const TimePoint now = clock_.now();
   timer_at_ = TimePoint::min();  // to be set once, behind all that is due
   if (now >= tick_due_) tick(now);
-  for (std::size_t left = kSlice; left != 0; --left) {
+  std::size_t left = kSlice;
+  for (; left != 0; --left) {
     Connection* const due = deadlines_.take_due(now);
     if (due == nullptr) break;
     due->on_deadline();
   }
-  set_timer();
+  set_timer(left == 0 ? now : now + kGather);
 }
 
-void Worker::set_timer() noexcept {
-  timer_at_ = std::min(deadlines_.next(), tick_due_);
+void Worker::set_timer(TimePoint earliest) noexcept {
+  timer_at_ = std::max(earliest, std::min(deadlines_.next(), tick_due_));
   timer_.run_at(timer_at_);
 }
 

@@ -127,7 +127,7 @@ class Worker {
   void forget_oldest_ended() noexcept;
   void tell_if_empty() noexcept;
   void deadline_came() noexcept;
-  void set_timer() noexcept;
+  void set_timer(TimePoint earliest = TimePoint::min()) noexcept;
   void tick(TimePoint now) noexcept;
   void give_back_memory() noexcept;
 
