@@ -68,6 +68,7 @@ class SocketTransport final : public Transport {
   void shutdown_write() noexcept override;
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override;
   std::optional<SendProgress> send_progress() noexcept override;
+  int plain_socket() const noexcept override { return descriptor_.get(); }
 
  private:
   FileDescriptor descriptor_;

@@ -51,6 +51,8 @@ class Transport {
   virtual std::optional<std::chrono::nanoseconds> round_trip_time() noexcept = 0;
   // Nothing where there is no TCP to ask. Two system calls: for when a timeout is due.
   virtual std::optional<SendProgress> send_progress() noexcept = 0;
+  // The socket, where the stream is just what passes it: for who moves bytes without looking. Below 0: none.
+  virtual int plain_socket() const noexcept { return -1; }
 };
 
 }  // namespace wskeep::net

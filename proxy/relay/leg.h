@@ -144,6 +144,7 @@ class Leg {
   bool readable = true;       // the socket may have bytes: no read has come back short since the last event
   bool hung_up = true;        // the peer's end may be in: read on until it shows, or nothing is left
   bool traffic = false;       // bytes came since the time for them to come began, or was prolonged
+  bool maybe_large = false;   // large frames may be coming: a read was long
   bool paused = false;        // not read, because the other leg has buffer_limit waiting
   bool hold_passed = false;   // what waits has done so for inject_hold: a frame boundary will do
   bool never_ponged = false;  // counted in connections_never_ponged

@@ -28,6 +28,20 @@ void Outlet::send(std::span<const iovec> pieces) noexcept {
   }
 }
 
+IoResult Outlet::pass(net::Transport& source, net::Conduit& conduit,
+                      std::span<std::uint8_t> memory) noexcept {
+  assert(state_ == State::kOpen && queue_.empty());
+  const net::Conduit::Moved moved = conduit.move(source, transport_, memory);
+  passed_ += moved.source.bytes - moved.refused;
+  if (moved.sink_error != 0) {
+    fail(moved.sink_error);
+  } else if (moved.refused != 0) {
+    const iovec piece{memory.data(), moved.refused};
+    store_after({&piece, 1}, 0);
+  }
+  return moved.source;
+}
+
 void Outlet::store_after(std::span<const iovec> pieces, std::size_t written) noexcept {
   for (const iovec& piece : pieces) {
     if (written >= piece.iov_len) {

@@ -31,6 +31,11 @@ class Outlet {
   void send(std::span<const iovec> pieces) noexcept;
   void send(std::span<const std::uint8_t> bytes) noexcept;
 
+  // Sends, behind everything sent before, up to memory.size() bytes that the source has for us, without
+  // looking at them. Nothing may wait, and the state must be kOpen. Returns what a read of the source would
+  // have.
+  net::IoResult pass(net::Transport& source, net::Conduit& conduit, std::span<std::uint8_t> memory) noexcept;
+
   // The socket may take bytes again.
   void flush() noexcept;
 

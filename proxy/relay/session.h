@@ -104,7 +104,10 @@ class Session {
   // The data path (session_relay.cc).
   void read_from(Leg& from) noexcept;
   bool may_read(const Leg& from) const noexcept;
+  bool bypasses(Leg& from, std::span<std::uint8_t>& buffer) noexcept;
   void relay(Leg& from, std::span<const std::uint8_t> in) noexcept;
+  void relay_unseen(Leg& from, std::size_t size) noexcept;
+  void note_received(Leg& from, std::size_t size) noexcept;
   void relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept;
   void relay_control(Leg& from, std::span<const std::uint8_t> piece, bool whole, Gather& out) noexcept;
   void show_held(Leg& from, Gather& out) noexcept;

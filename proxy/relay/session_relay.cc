@@ -58,6 +58,22 @@ bool Session::may_read(const Leg& from) const noexcept {
   return !from.paused && !from.owes_too_much();
 }
 
+// Where large frames come: whether the next bytes are to be moved past us, and at most how many are to be
+// moved or read, so that the next frame's header comes by here.
+bool Session::bypasses(Leg& from, std::span<std::uint8_t>& buffer) noexcept {
+  Leg& to = other(from);
+  const Bypass& bypass = environment_.bypass;
+  from.maybe_large = from.scanner.payload_size() >= bypass.large_frame;
+  if (!from.maybe_large || from.input != Leg::Input::kFrames || bypass.conduit == nullptr) return false;
+  if (!bypass.conduit->joins(from.transport(), to.transport())) return false;
+  const std::uint64_t rest = from.scanner.rest();
+  const bool unseen = rest >= bypass.worth_moving && !from.scanner.frame_is_control() &&
+                      to.outlet.waiting() == 0 && to.outlet.open();
+  const std::uint64_t most = unseen ? rest : rest + bypass.header_read;
+  if (buffer.size() > most) buffer = buffer.first(static_cast<std::size_t>(most));
+  return unseen;
+}
+
 void Session::read_from(Leg& from) noexcept {
   Leg& to = other(from);
   for (int reads = 0; from.readable && may_read(from); ++reads) {
@@ -70,7 +86,10 @@ void Session::read_from(Leg& from) noexcept {
     const std::size_t limit = config_->relay.buffer_limit;
     const std::size_t room = limit - std::min(limit - 1, to.outlet.waiting());
     if (buffer.size() > room) buffer = buffer.first(room);
-    const IoResult result = from.transport().read(buffer);
+    const Bypass& bypass = environment_.bypass;
+    const bool unseen = from.maybe_large && bypasses(from, buffer);
+    const IoResult result =
+        unseen ? to.outlet.pass(from.transport(), *bypass.conduit, buffer) : from.transport().read(buffer);
     switch (result.status) {
       case IoResult::Status::kOk:
         // A short read means drained, and new bytes make a new edge; but an end of stream that came together
@@ -80,6 +99,11 @@ void Session::read_from(Leg& from) noexcept {
           if (!from.unconfirmed) changed_ = from.unconfirmed = true;
         }
         note_heard(from);
+        if (unseen) [[unlikely]] {
+          relay_unseen(from, result.bytes);
+          break;
+        }
+        if (result.bytes >= bypass.header_read) from.maybe_large = true;
         relay(from, buffer.first(result.bytes));
         break;
       case IoResult::Status::kBlocked:
@@ -100,9 +124,7 @@ void Session::read_from(Leg& from) noexcept {
 void Session::relay(Leg& from, std::span<const std::uint8_t> in) noexcept {
   if (from.input == Leg::Input::kDiscard || from.input == Leg::Input::kEnded) return;
   Leg& to = other(from);
-  from.traffic = true;
-  from.bytes_received += in.size();
-  environment_.counters.bytes[direction_from(from)].add(in.size());
+  note_received(from, in.size());
   Gather out(to.outlet);
   if (from.input == Leg::Input::kFrames) {
     relay_frames(from, in, out);
@@ -113,6 +135,25 @@ void Session::relay(Leg& from, std::span<const std::uint8_t> in) noexcept {
   if (environment_.pong_batch.count != 0) from.send(environment_.pong_batch);
   after_write(to);
   if (changed_) after_write(from);  // only a ping's answer goes there, and that is a change
+}
+
+// What `relay` does for bytes that it sees, here for payload of the data frame at hand that has left already.
+void Session::relay_unseen(Leg& from, std::size_t size) noexcept {
+  Leg& to = other(from);
+  note_received(from, size);
+  if (from.scanner.skip(size) == FrameScanner::Verdict::kFrameEnd) {
+    ++from.frames_received;
+    environment_.counters.frames[direction_from(from)][kind_of(from.scanner.opcode())].add();
+    if (to.has_waiting() && may_inject(to)) inject(to);
+  }
+  lifetime_.data_came(environment_.clock.about_now());
+  after_write(to);
+}
+
+void Session::note_received(Leg& from, std::size_t size) noexcept {
+  from.traffic = true;
+  from.bytes_received += size;
+  environment_.counters.bytes[direction_from(from)].add(size);
 }
 
 void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept {

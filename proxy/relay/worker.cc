@@ -61,7 +61,9 @@ Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& route
       base_(net::make_event_base()),
       read_buffer_(std::make_unique<std::uint8_t[]>(kReadBuffer)),
       pong_batch_(std::make_unique<PongBatch>()),
-      environment_{clock_, random_, counters_, {read_buffer_.get(), kReadBuffer}, *pong_batch_},
+      environment_{clock_,       random_,
+                   counters_,    {read_buffer_.get(), kReadBuffer},
+                   *pong_batch_, {.conduit = &kernel_pipe_}},
       tick_due_(clock_.now() + kTick),
       timer_(
           base_.get(), [](int, short, void* self) { static_cast<Worker*>(self)->deadline_came(); }, this) {

@@ -22,6 +22,7 @@
 #include "config/config.h"
 #include "proxy/net/embedded_event.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/kernel_pipe.h"
 #include "proxy/net/precise_timer.h"
 #include "proxy/net/random.h"
 #include "proxy/net/socket.h"
@@ -145,6 +146,7 @@ class Worker {
   Randomness random_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;
   std::unique_ptr<PongBatch> pong_batch_;
+  net::KernelPipe kernel_pipe_;
   Environment environment_;
 
   std::vector<std::unique_ptr<Connection>> connections_;

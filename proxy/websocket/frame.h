@@ -26,6 +26,10 @@ constexpr bool is_control(Opcode opcode) {
 
 using MaskKey = std::array<std::uint8_t, 4>;
 
+// What stands in place of a 7-bit length when a longer one follows (section 5.2).
+inline constexpr std::uint8_t kLength16 = 126;
+inline constexpr std::uint8_t kLength64 = 127;
+
 inline constexpr std::size_t kMaxHeaderSize = 14;       // 2 + 8 length + 4 mask (section 5.2)
 inline constexpr std::size_t kMaxControlPayload = 125;  // section 5.5
 inline constexpr std::size_t kMaxControlFrame = 2 + 4 + kMaxControlPayload;

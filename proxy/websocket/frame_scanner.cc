@@ -10,8 +10,6 @@ namespace {
 constexpr std::uint8_t kFin = 0x80;
 constexpr std::uint8_t kRsv1 = 0x4;
 constexpr std::uint8_t kMaskBit = 0x80;
-constexpr std::uint8_t kLength16 = 126;
-constexpr std::uint8_t kLength64 = 127;
 
 std::uint8_t rsv_bits(std::uint8_t byte) {
   return (byte >> 4) & 0x7;
@@ -37,12 +35,6 @@ std::size_t length_size_of(std::uint8_t byte) {
 }
 std::size_t header_size_of(std::uint8_t byte) {
   return 2 + length_size_of(byte) + ((byte & kMaskBit) != 0 ? sizeof(MaskKey) : 0);
-}
-
-// By a whole header.
-std::uint64_t payload_size_of(std::span<const std::uint8_t, kMaxHeaderSize> header) {
-  const std::size_t length_size = length_size_of(header[1]);
-  return length_size == 0 ? header[1] & 0x7F : big_endian(header.subspan(2, length_size));
 }
 
 }  // namespace
@@ -75,6 +67,12 @@ FrameScanner::Step FrameScanner::next(std::span<const std::uint8_t> in) noexcept
     case State::kBroken: break;
   }
   return {Verdict::kBroken, 0};
+}
+
+FrameScanner::Verdict FrameScanner::skip(std::uint64_t size) noexcept {
+  assert(size != 0 && size <= remaining_);
+  remaining_ -= size;
+  return remaining_ == 0 ? end_frame(0).verdict : Verdict::kPart;
 }
 
 // The size of the header that `in` begins with, taken at one glance, when it is one of a legal data frame of
@@ -143,8 +141,12 @@ std::size_t FrameScanner::parse_header(std::size_t size) noexcept {
     error_ = check_long_length({bytes_.data() + 2, std::min(size - 2, length_size)}, length_size);
     if (error_ != FrameError::kNone) return header_size;
   }
-  if (size >= header_size) remaining_ = payload_size_of(bytes_);
+  if (size >= header_size) remaining_ = payload_size();
   return header_size;
+}
+
+std::uint64_t FrameScanner::long_payload_size() const noexcept {
+  return big_endian(std::span(bytes_).subspan(2, 8));
 }
 
 FrameHeader FrameScanner::header() const noexcept {
@@ -154,7 +156,7 @@ FrameHeader FrameScanner::header() const noexcept {
                      .masked = (bytes_[1] & kMaskBit) != 0,
                      .size = static_cast<std::uint8_t>(header_size_of(bytes_[1])),
                      .mask_key = {},
-                     .payload_size = payload_size_of(bytes_)};
+                     .payload_size = payload_size()};
   if (header.masked) {
     std::memcpy(header.mask_key.data(), bytes_.data() + header.size - header.mask_key.size(),
                 header.mask_key.size());

@@ -52,11 +52,23 @@ class FrameScanner {
   // as soon as the bytes so far prove it, so the verdict does not depend on how the stream was cut.
   [[nodiscard]] Step next(std::span<const std::uint8_t> in) noexcept;
 
+  // Payload bytes that the frame at hand has yet to bring; 0 between two frames and inside a header.
+  std::uint64_t rest() const noexcept { return remaining_; }
+  // So many of these, at least one and at most `rest()`, have gone by unseen. kFrameEnd or kPart, as `next`
+  // would have said.
+  Verdict skip(std::uint64_t size) noexcept;
+
   // The header of the frame at hand, parsed out of its bytes: after kFrameEnd, and after kPart once
   // `in_payload()`.
   FrameHeader header() const noexcept;
   // Its opcode alone, which costs nothing.
   Opcode opcode() const noexcept { return static_cast<Opcode>(bytes_[0] & 0xF); }
+  // The payload size that the last header has announced; 0 before the first, and of no meaning inside one.
+  std::uint64_t payload_size() const noexcept {
+    const std::uint8_t length = bytes_[1] & 0x7F;
+    if (length < kLength16) return length;
+    return length == kLength16 ? std::uint64_t{bytes_[2]} << 8 | bytes_[3] : long_payload_size();
+  }
   bool in_payload() const noexcept { return state_ == State::kPayload; }
 
   // Whether the frame that the last step belonged to is a control frame. Known from its first byte on.
@@ -84,6 +96,7 @@ class FrameScanner {
   static FrameError check_long_length(std::span<const std::uint8_t> known, std::size_t whole) noexcept;
   Step end_frame(std::size_t taken) noexcept;
   Step break_stream(FrameError error) noexcept;
+  std::uint64_t long_payload_size() const noexcept;
 
   std::uint64_t remaining_ = 0;                       // payload bytes still to come, in kPayload
   std::array<std::uint8_t, kMaxHeaderSize> bytes_{};  // of the last header, and what is behind it

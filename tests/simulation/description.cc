@@ -48,6 +48,10 @@ std::vector<std::string> Scenario::description() const {
                   relay.close_timeout.count(), relay.lifetime.idle_timeout.count(),
                   relay.lifetime.max_age.count(), relay.on_client_lost.value_or(0),
                   relay.on_backend_lost.value_or(0), read_buffer),
+      moved_at_once == 0
+          ? "no conduit"
+          : fmt::format("conduit for frames of {} with {} to come, {} at once, header reads {}",
+                        bypass.large_frame, bypass.worth_moving, moved_at_once, bypass.header_read),
   };
 }
 

@@ -26,6 +26,8 @@ Scenario::Scenario(Dice& dice) : calm_(dice.chance(40)) {
     make_naps(dice);
   }
   if (dice.chance(10)) misfortunes.push_back({Misfortune::Kind::kGoAway, {}, dice.time(0ns, lasts), {}});
+  Dice apart = dice;  // all else is as it would be without
+  make_bypass(apart);
 }
 
 void Scenario::make_keepalive(Dice& dice, keepalive::Settings& settings) {
@@ -123,6 +125,15 @@ void Scenario::make_naps(Dice& dice) {
     misfortunes.push_back({Misfortune::Kind::kSleep, observe::Leg::kClient, dice.time(0ns, lasts),
                            dice.time(timeout / 4, 2 * timeout)});
   }
+}
+
+// Small enough that the frames of these peers are large.
+void Scenario::make_bypass(Dice& dice) {
+  if (dice.chance(40)) return;
+  bypass.large_frame = dice.any_scale<std::size_t>(1, 10'000);
+  bypass.worth_moving = dice.any_scale<std::size_t>(1, 1000);
+  bypass.header_read = dice.any_scale<std::size_t>(1, 1000);
+  moved_at_once = dice.any_scale<std::size_t>(1, 65'536);
 }
 
 // Only the backend's heartbeat, wskeep's pings, and a client with some way of answering.

@@ -27,6 +27,8 @@ struct Scenario {
   config::Config config;
   bool deflate = false;
   std::size_t read_buffer = 0;
+  relay::Bypass bypass{};         // but for its conduit, which
+  std::size_t moved_at_once = 0;  // moves so much at most; 0: there is none
   std::array<Link::Nature, observe::kLegs> links;
   std::array<Character, observe::kLegs> peers;
   std::vector<Misfortune> misfortunes;
@@ -41,6 +43,7 @@ struct Scenario {
   void make_peers(Dice& dice);
   void make_misfortunes(Dice& dice);
   void make_naps(Dice& dice);
+  void make_bypass(Dice& dice);
   void make_heartbeat_trial(Dice& dice);
 
   nanoseconds beat_{};  // the client's ping_interval: the measure of all that happens

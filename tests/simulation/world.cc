@@ -20,7 +20,9 @@ World::World(std::uint64_t seed, bool traced)
       trace_(timeline_, traced),
       scenario_(dice_),
       read_buffer_(scenario_.read_buffer),
-      environment_{timeline_, session_dice_, *counters_, read_buffer_, *batch_} {
+      environment_{timeline_, session_dice_, *counters_, read_buffer_, *batch_, scenario_.bypass} {
+  conduit_.most = scenario_.moved_at_once;
+  if (conduit_.most != 0) environment_.bypass.conduit = &conduit_;
   for (const Leg leg : {Leg::kClient, Leg::kBackend}) {
     const auto i = static_cast<std::size_t>(leg);
     links_[i] = std::make_unique<Link>(

@@ -6,6 +6,7 @@
 #include "tests/simulation/loop.h"
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/scenario.h"
+#include "tests/unit/fake_conduit.h"
 
 namespace wskeep::simulation {
 
@@ -40,6 +41,7 @@ class World {
   std::unique_ptr<observe::WorkerCounters> counters_ = std::make_unique<observe::WorkerCounters>();
   std::unique_ptr<relay::PongBatch> batch_ = std::make_unique<relay::PongBatch>();
   Bytes read_buffer_;
+  test::FakeConduit conduit_;
   relay::Environment environment_;
   std::array<std::unique_ptr<Link>, observe::kLegs> links_;
   std::array<std::unique_ptr<Peer>, observe::kLegs> peers_;

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 
 #include <array>
 #include <cerrno>
@@ -8,36 +7,12 @@
 #include <vector>
 
 #include "proxy/net/socket.h"
+#include "tests/unit/socket_pair.h"
 
 namespace wskeep::net {
 namespace {
 
 using Status = IoResult::Status;
-
-void wait_for(int descriptor, short events) {
-  pollfd entry{.fd = descriptor, .events = events, .revents = 0};
-  ASSERT_EQ(poll(&entry, 1, 10'000), 1);
-}
-
-// Two connected transports over loopback.
-struct Pair {
-  Pair() : listener(listen_on(resolve("127.0.0.1", 0).front())) {
-    Connecting connecting = connect_to(local_address(listener.get()));
-    EXPECT_EQ(connecting.error, 0);
-    wait_for(listener.get(), POLLIN);
-    Accepted accepted = accept_one(listener.get());
-    EXPECT_EQ(accepted.error, 0);
-    wait_for(connecting.descriptor.get(), POLLOUT);
-    EXPECT_EQ(pending_error(connecting.descriptor.get()), 0);
-    EXPECT_EQ(accepted.peer.text(), local_address(connecting.descriptor.get()).text());
-    near.emplace(std::move(connecting.descriptor));
-    far.emplace(std::move(accepted.descriptor));
-  }
-
-  FileDescriptor listener;
-  std::optional<SocketTransport> near;
-  std::optional<SocketTransport> far;
-};
 
 IoResult write(SocketTransport& transport, std::vector<std::uint8_t>& bytes) {
   const iovec piece{bytes.data(), bytes.size()};

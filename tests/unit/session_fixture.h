@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "proxy/relay/session.h"
+#include "tests/unit/fake_conduit.h"
 #include "tests/unit/fake_transport.h"
 
 namespace wskeep::relay {

@@ -356,5 +356,33 @@ TEST(FrameScanner, AgreesWithTheReferenceOnRandomStreams) {
   }
 }
 
+// Payload that goes by unseen leaves the scanner where seeing it would have.
+TEST(FrameScanner, SkippingIsSeeing) {
+  const Bytes frames[] = {test::client_frame(Opcode::kText, "", test::Fin::kNo),
+                          test::client_frame(Opcode::kContinuation, test::filler(3), test::Fin::kNo),
+                          test::client_frame(Opcode::kPing, "p"),
+                          test::client_frame(Opcode::kContinuation, test::filler(200)),
+                          test::client_frame(Opcode::kBinary, test::filler(70'000))};
+  FrameScanner seeing(Sender::kClient, ExtensionRules::kNone);
+  FrameScanner skipping(Sender::kClient, ExtensionRules::kNone);
+  for (const Bytes& frame : frames) {
+    ASSERT_EQ(seeing.next(frame).verdict, FrameScanner::Verdict::kFrameEnd);
+    const FrameHeader header = seeing.header();
+    ASSERT_EQ(skipping.rest(), 0U);
+    auto verdict = skipping.next(View(frame).first(header.size)).verdict;
+    EXPECT_EQ(skipping.payload_size(), header.payload_size);
+    ASSERT_EQ(skipping.rest(), header.payload_size);
+    if (header.payload_size > 1) {
+      EXPECT_EQ(skipping.skip(1), FrameScanner::Verdict::kPart);
+      EXPECT_EQ(skipping.rest(), header.payload_size - 1);
+    }
+    if (skipping.rest() != 0) verdict = skipping.skip(skipping.rest());
+    EXPECT_EQ(verdict, FrameScanner::Verdict::kFrameEnd);
+    EXPECT_EQ(skipping.header(), header);
+    EXPECT_EQ(skipping.at_message_boundary(), seeing.at_message_boundary());
+    EXPECT_EQ(skipping.data_frame_open(), seeing.data_frame_open());
+  }
+}
+
 }  // namespace
 }  // namespace wskeep::websocket
