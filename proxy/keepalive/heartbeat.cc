@@ -1,6 +1,7 @@
 #include "proxy/keepalive/heartbeat.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "proxy/keepalive/random_share.h"
@@ -18,26 +19,28 @@ constexpr int kKeptPercent = 2;
 Heartbeat::Heartbeat(const Settings& settings, TimePoint now, std::uint64_t random) noexcept
     : settings_(&settings),
       next_beat_(now + random_share(settings.ping_interval, random)),
-      ledger_(static_cast<std::uint32_t>(random >> 32)) {}
+      mark_(static_cast<std::uint32_t>(random >> 32)) {}
 
 TimePoint Heartbeat::deadline() const noexcept {
   if (!beats()) return kNever;
-  const TimePoint ping = std::min(next_beat_, probe_at_);
-  return waiting_ ? std::min(ping, waiting_since_ + settings_->pong_timeout) : ping;
+  if (!pending_) return next_beat_;
+  const TimePoint ping = std::min(next_beat_, pending_->probe_at);
+  return pending_->waiting ? std::min(ping, pending_->waiting_since + settings_->pong_timeout) : ping;
 }
 
 Heartbeat::Due Heartbeat::poll(TimePoint now, std::uint64_t random) noexcept {
   if (!beats()) return Due::kNothing;
   const TimePoint due = deadline();
   if (now < due) return Due::kNothing;
-  if (waiting_ && now - due > settings_->pong_timeout / 2) waiting_since_ = now;
-  if (waiting_ && now - waiting_since_ >= settings_->pong_timeout) {
-    waiting_ = false;
-    was_silent_ = std::exchange(silent_, true);
+  if (waiting() && now - due > settings_->pong_timeout / 2) pending_->waiting_since = now;
+  if (waiting() && now - pending_->waiting_since >= settings_->pong_timeout) {
+    pending_->waiting = false;
+    pending_->was_silent = silent_;
+    silent_ = true;
     return Due::kSilent;
   }
   if (now >= next_beat_) return beat(now, random);
-  return now >= probe_at_ ? probe(now, random) : Due::kNothing;
+  return now >= pending_->probe_at ? probe(now, random) : Due::kNothing;
 }
 
 Heartbeat::Due Heartbeat::beat(TimePoint now, std::uint64_t random) noexcept {
@@ -48,17 +51,27 @@ Heartbeat::Due Heartbeat::beat(TimePoint now, std::uint64_t random) noexcept {
   const bool skip = settings_->ping_when == PingWhen::kQuiet && heard_since_beat_;
   heard_since_beat_ = false;
   // A ping that still waits to leave stands for this one too: two at once would ask nothing new.
-  if (skip || ping_due_ != kNever || has_unsent()) return Due::kNothing;
-  ping_due_ = due;
+  if (skip || !make_pending() || pending_->ping_due != kNever || has_unsent()) return Due::kNothing;
+  pending_->ping_due = due;
   return Due::kPing;
 }
 
 Heartbeat::Due Heartbeat::probe(TimePoint now, std::uint64_t random) noexcept {
-  const TimePoint due = std::exchange(probe_at_, kNever);
-  if (!ledger_.awaits_foreign() || ping_due_ != kNever || has_unsent()) return Due::kNothing;
+  Pending& pending = *pending_;
+  const TimePoint due = std::exchange(pending.probe_at, kNever);
+  if (!pending.ledger.awaits_foreign() || pending.ping_due != kNever || has_unsent()) return Due::kNothing;
   next_beat_ = now + next_interval(random);
-  ping_due_ = due;
+  pending.ping_due = due;
   return Due::kPing;
+}
+
+bool Heartbeat::make_pending() noexcept {
+  if (!pending_) pending_.reset(new (std::nothrow) Pending(mark_));
+  return pending_ != nullptr;
+}
+
+void Heartbeat::free_settled() noexcept {
+  if (pending_ && pending_->settled()) pending_.reset();
 }
 
 nanoseconds Heartbeat::next_interval(std::uint64_t random) const noexcept {
@@ -70,48 +83,77 @@ nanoseconds Heartbeat::next_interval(std::uint64_t random) const noexcept {
   return whole - hundredth * kept - random_share(hundredth * (settings_->jitter_percent - kept), random);
 }
 
-void Heartbeat::ping_sent(std::uint32_t fresh, std::uint64_t end) noexcept {
-  ledger_.sent_own(fresh, end);
-  own_end_ = end;
+void Heartbeat::Pending::note_place(Place place) noexcept {
+  const bool first = !waiting && !has_unsent();
+  only_pings = first || (only_pings && place.begin == last_end);
+  last_end = place.end;
+  if (first) first_end = place.end;
 }
 
-void Heartbeat::ping_passed_on(std::span<const std::uint8_t> payload, std::uint64_t end, TimePoint now,
+void Heartbeat::ping_sent(std::uint32_t fresh, Place place) noexcept {
+  if (!make_pending()) return;
+  pending_->note_place(place);
+  pending_->ledger.sent_own(fresh, place.end);
+  pending_->own_end = place.end;
+}
+
+void Heartbeat::ping_passed_on(std::span<const std::uint8_t> payload, Place place, TimePoint now,
                                std::uint64_t random) noexcept {
   if (!beats()) return;
-  ledger_.sent_foreign(payload, end);
-  foreign_end_ = end;
   next_beat_ = now + next_interval(random);
   heard_since_beat_ = false;
-  if (own_end_ == 0) ping_due_ = kNever;
+  if (!make_pending()) return;
+  pending_->note_place(place);
+  pending_->ledger.sent_foreign(payload, place.end);
+  pending_->foreign_end = place.end;
+  if (pending_->own_end == 0) pending_->ping_due = kNever;
+}
+
+std::optional<std::uint64_t> Heartbeat::first_end_before_pings(std::uint64_t end) const noexcept {
+  if (!pending_ || !pending_->only_pings || pending_->last_end != end) return std::nullopt;
+  return pending_->first_end;
 }
 
 std::optional<nanoseconds> Heartbeat::passed(std::uint64_t position, TimePoint now) noexcept {
-  const bool own_left = own_end_ != 0 && own_end_ <= position;
-  const bool foreign_left = foreign_end_ != 0 && foreign_end_ <= position;
-  if (foreign_left) foreign_end_ = 0;
+  if (!pending_) return std::nullopt;
+  Pending& pending = *pending_;
+  const bool own_left = pending.own_end != 0 && pending.own_end <= position;
+  const bool foreign_left = pending.foreign_end != 0 && pending.foreign_end <= position;
+  if (foreign_left) pending.foreign_end = 0;
   // Either may have left unknown to the ledger, when that had no room for it.
-  const bool any_left = ledger_.passed(position, now) || own_left || foreign_left;
-  if (any_left && !waiting_ && !stopped_) {
-    waiting_ = true;
-    waiting_since_ = now;
+  const bool any_left = pending.ledger.passed(position, now) || own_left || foreign_left;
+  if (any_left && !pending.waiting && !stopped_) {
+    pending.waiting = true;
+    pending.waiting_since = now;
   }
   if (!own_left) return std::nullopt;
-  own_end_ = 0;
-  probe_at_ = kNever;  // its pong will show as much
-  const TimePoint due = std::exchange(ping_due_, kNever);
+  pending.own_end = 0;
+  pending.probe_at = kNever;  // its pong will show as much
+  const TimePoint due = std::exchange(pending.ping_due, kNever);
   return due == kNever ? nanoseconds::zero() : now - due;
 }
 
+std::uint32_t Heartbeat::take_missed(TimePoint now) noexcept {
+  if (!pending_) return 0;
+  const std::uint32_t missed = pending_->ledger.give_up(now, settings_->pong_timeout);
+  free_settled();
+  return missed;
+}
+
 Pong Heartbeat::pong(std::span<const std::uint8_t> payload, TimePoint now) noexcept {
-  const Pong pong = ledger_.received(payload, now);
+  // A ledger that remembers nothing still knows our late pongs.
+  const Pong pong =
+      pending_ ? pending_->ledger.received(payload, now) : PongLedger(mark_).received(payload, now);
   if (pong.answers) answered_ = true;
   // Our ping was answered and one that we passed on behind it was not, perhaps because of ours; or one of
   // several alike was. The pong of a further ping shows how far the peer has read. A pong that is damaged or
   // comes twice asks for none: so would that ping's, and so on without an end.
-  if (pong.doubtful && ledger_.awaits_foreign()) {
+  if (pong.doubtful && pending_->ledger.awaits_foreign()) {
     const nanoseconds latency = pong.latency.value_or(nanoseconds::zero());
-    probe_at_ = std::min(probe_at_, now + std::max<nanoseconds>(kLeastProbeDelay, 2 * latency));
+    pending_->probe_at =
+        std::min(pending_->probe_at, now + std::max<nanoseconds>(kLeastProbeDelay, 2 * latency));
   }
+  free_settled();
   return pong;
 }
 

@@ -9,10 +9,15 @@
 // Beats are scheduled from the last due time, so lateness does not add up, and jitter only shortens an
 // interval: peers count on a ping at least once per `ping_interval`. A ping that is passed on for the other
 // peer is as good as one of ours: the interval starts again from it, silence is counted from it, and its pong
-// is timed. Not thread-safe; only the ledger allocates; the settings must outlive it.
+// is timed. Not thread-safe; the settings must outlive it.
+//
+// Nearly always nothing is under way, so an idle heartbeat is 32 bytes: what a ping needs to be remembered is
+// allocated when it is due and freed when it is settled. Without memory for that a beat is left out.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -40,18 +45,27 @@ class Heartbeat {
   [[nodiscard]] Due poll(TimePoint now, std::uint64_t random) noexcept;
 
   // The payload for a ping that is due. `fresh` is random.
-  PongLedger::Payload payload(std::uint32_t fresh) const noexcept { return ledger_.payload(fresh); }
+  PongLedger::Payload payload(std::uint32_t fresh) const noexcept { return PongLedger(mark_).payload(fresh); }
 
-  // That ping was put into the stream, where it ends at byte `end`.
-  void ping_sent(std::uint32_t fresh, std::uint64_t end) noexcept;
+  // Where a ping stands in the stream: its first byte, and the one behind it.
+  struct Place {
+    std::uint64_t begin;
+    std::uint64_t end;
+  };
+  // That ping was put into the stream.
+  void ping_sent(std::uint32_t fresh, Place place) noexcept;
 
-  // A ping of the other peer was put into the stream, where it ends at byte `end`. At most 125 bytes. A ping
-  // of ours that is due and was not sent yet is due no more: this one stands for it.
-  void ping_passed_on(std::span<const std::uint8_t> payload, std::uint64_t end, TimePoint now,
+  // A ping of the other peer was put into the stream. At most 125 bytes. A ping of ours that is due and was
+  // not sent yet is due no more: this one stands for it.
+  void ping_passed_on(std::span<const std::uint8_t> payload, Place place, TimePoint now,
                       std::uint64_t random) noexcept;
 
   // Whether a ping waits to leave, so that `passed` wants to know of it.
-  bool has_unsent() const noexcept { return own_end_ != 0 || foreign_end_ != 0 || ledger_.has_unsent(); }
+  bool has_unsent() const noexcept { return pending_ && pending_->has_unsent(); }
+
+  // Where the first unanswered ping ends, when nothing but pings stands between it and `end`, the end of the
+  // stream. Only while one is unanswered, silence included.
+  std::optional<std::uint64_t> first_end_before_pings(std::uint64_t end) const noexcept;
 
   // The stream has left for the kernel up to byte `position`: the latency and the timeout of the pings before
   // it count from here. How long after its due time that was, if one of them was ours.
@@ -59,7 +73,7 @@ class Heartbeat {
 
   // A byte, any byte, came from the peer.
   void heard() noexcept {
-    waiting_ = false;
+    if (pending_) pending_->waiting = false;
     silent_ = false;
     heard_since_beat_ = true;
   }
@@ -70,18 +84,19 @@ class Heartbeat {
   // Hands `send` the payload of each pong that the last one has shown to be owed to the other peer.
   template <class Send>
   void repay(TimePoint now, Send send) {
-    ledger_.repay(now, send);
+    if (pending_) pending_->ledger.repay(now, send);
   }
 
   // Pings that left pong_timeout ago or earlier without their pong, counted once each.
-  std::uint32_t take_missed(TimePoint now) noexcept { return ledger_.give_up(now, settings_->pong_timeout); }
+  std::uint32_t take_missed(TimePoint now) noexcept;
 
   // Takes the last kSilent back, for now: the peer is judged again after `patience`, unless it is heard
-  // before.
+  // before. Only while it hasn't been heard since that kSilent.
   void wait_on(TimePoint now, nanoseconds patience) noexcept {
-    silent_ = was_silent_;
-    waiting_ = true;
-    waiting_since_ = now + patience - settings_->pong_timeout;
+    assert(pending_);
+    silent_ = pending_->was_silent;
+    pending_->waiting = true;
+    pending_->waiting_since = now + patience - settings_->pong_timeout;
   }
   // The same for a whole timeout.
   void restart_timeout(TimePoint now) noexcept { wait_on(now, settings_->pong_timeout); }
@@ -89,42 +104,62 @@ class Heartbeat {
   // The peer can send nothing more (its stream has ended): no pings, no judgement.
   void stop() noexcept {
     stopped_ = true;
-    waiting_ = false;
+    if (pending_) pending_->waiting = false;
   }
 
-  bool waiting() const noexcept { return waiting_; }  // a ping has left, and nothing was heard since
+  // A ping has left, and nothing was heard since.
+  bool waiting() const noexcept { return pending_ && pending_->waiting; }
   nanoseconds pong_timeout() const noexcept { return settings_->pong_timeout; }
   bool answered() const noexcept { return answered_; }  // has answered a ping, ever
   bool silent() const noexcept { return silent_; }      // judged silent and not heard since
   // A ping has been unanswered for longer than half of the timeout.
   bool suspect(TimePoint now) const noexcept {
-    return waiting_ && now - waiting_since_ > settings_->pong_timeout / 2;
+    return waiting() && now - pending_->waiting_since > settings_->pong_timeout / 2;
   }
   // Whether the policy lets silence end the session.
   bool may_end() const noexcept;
 
  private:
+  static constexpr TimePoint kNever = TimePoint::max();
+
+  // From when a ping is due until nothing more is expected of any.
+  struct Pending {
+    explicit Pending(std::uint32_t mark) noexcept : ledger(mark) {}
+
+    bool has_unsent() const noexcept { return own_end != 0 || foreign_end != 0 || ledger.has_unsent(); }
+    bool settled() const noexcept {
+      return !waiting && !has_unsent() && ping_due == kNever && probe_at == kNever && ledger.empty();
+    }
+    void note_place(Place place) noexcept;
+
+    TimePoint ping_due = kNever;    // when the ping of ours that has not left yet was due
+    TimePoint probe_at = kNever;    // when to ask whether the peer has read past a foreign ping
+    TimePoint waiting_since{};      // when the first unanswered ping left, while `waiting`
+    std::uint64_t own_end = 0;      // where our ping ends, between `ping_sent` and its leaving
+    std::uint64_t foreign_end = 0;  // where the last passed-on ping ends, until it has left
+    std::uint64_t first_end = 0;    // where the first unanswered ping ends, ours or not
+    std::uint64_t last_end = 0;     // and the last ping
+    PongLedger ledger;
+    bool only_pings = false;  // stand between these two
+    bool waiting = false;
+    bool was_silent = false;  // before the last kSilent
+  };
+
   bool beats() const noexcept { return settings_->policy != Policy::kOff && !stopped_; }
+  bool make_pending() noexcept;
+  void free_settled() noexcept;
   nanoseconds next_interval(std::uint64_t random) const noexcept;
   Due beat(TimePoint now, std::uint64_t random) noexcept;
   Due probe(TimePoint now, std::uint64_t random) noexcept;
 
-  static constexpr TimePoint kNever = TimePoint::max();
-
   const Settings* settings_;
   TimePoint next_beat_;
-  TimePoint ping_due_ = kNever;    // when the ping of ours that has not left yet was due
-  TimePoint probe_at_ = kNever;    // when to ask whether the peer has read past a foreign ping
-  TimePoint waiting_since_{};      // when the first unanswered ping left, while waiting_
-  std::uint64_t own_end_ = 0;      // where our ping ends, between `ping_sent` and its leaving
-  std::uint64_t foreign_end_ = 0;  // where the last passed-on ping ends, until it has left
-  PongLedger ledger_;
-  bool waiting_ = false;
-  bool silent_ = false;
-  bool was_silent_ = false;  // before the last kSilent
-  bool heard_since_beat_ = false;
-  bool answered_ = false;
-  bool stopped_ = false;
+  std::unique_ptr<Pending> pending_;  // none while nothing is under way
+  std::uint32_t mark_;                // of our payloads
+  bool silent_ : 1 = false;
+  bool heard_since_beat_ : 1 = false;
+  bool answered_ : 1 = false;
+  bool stopped_ : 1 = false;
 };
 
 }  // namespace wskeep::keepalive

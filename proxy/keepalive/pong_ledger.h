@@ -61,6 +61,8 @@ class PongLedger {
   void sent_own(std::uint32_t fresh, std::uint64_t end) noexcept;
   void sent_foreign(std::span<const std::uint8_t> payload, std::uint64_t end) noexcept;
   bool has_unsent() const noexcept { return unsent_ != 0; }
+  // Remembers no ping.
+  bool empty() const noexcept { return !first_; }
 
   // The stream has left for the kernel up to `position`: the clocks of the pings before it start. True if
   // there were any.

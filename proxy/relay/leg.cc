@@ -94,25 +94,16 @@ void Leg::send_ping() noexcept {
   const auto fresh = static_cast<std::uint32_t>(environment_.random.next());
   const std::uint64_t begin = outlet.end();
   outlet.send(ControlFrame(Opcode::kPing, heartbeat.payload(fresh), mask_key()).bytes());
-  note_ping(begin);
-  heartbeat.ping_sent(fresh, outlet.end());
+  heartbeat.ping_sent(fresh, {begin, outlet.end()});
   environment_.counters.pings_sent[name_].add();
   ++pings_sent;
   ping_waiting_ = false;
   note_progress();
 }
 
-// A ping stands between `begin` and the end of the stream.
-void Leg::note_ping(std::uint64_t begin) noexcept {
-  const bool first = !heartbeat.waiting() && !heartbeat.has_unsent();
-  only_pings_ = first || (only_pings_ && begin == ping_end_);
-  ping_end_ = outlet.end();
-  if (first) first_ping_end_ = ping_end_;
-}
-
 void Leg::note_ping_passed_on(std::span<const std::uint8_t> payload, std::size_t frame_size) noexcept {
-  note_ping(outlet.end() - frame_size);
-  heartbeat.ping_passed_on(payload, outlet.end(), environment_.clock.now(), environment_.random.next());
+  heartbeat.ping_passed_on(payload, {outlet.end() - frame_size, outlet.end()}, environment_.clock.now(),
+                           environment_.random.next());
   // It is as good as the one of ours that may be waiting.
   ping_waiting_ = false;
   waiting_ = !owed_.empty() || wants_close();

@@ -120,7 +120,8 @@ class Leg {
   // Whether the peer's TCP has taken the first unanswered ping and all else but later pings, when so many
   // bytes are yet to be acknowledged.
   bool peer_has_all(std::size_t unacknowledged) const noexcept {
-    if (only_pings_ && outlet.end() == ping_end_) return outlet.passed() >= first_ping_end_ + unacknowledged;
+    const auto first_end = heartbeat.first_end_before_pings(outlet.end());
+    if (first_end) return outlet.passed() >= *first_end + unacknowledged;
     return unacknowledged == 0 && outlet.waiting() == 0;
   }
 
@@ -159,7 +160,6 @@ class Leg {
  private:
   void start_waiting() noexcept;
   void send_ping() noexcept;
-  void note_ping(std::uint64_t begin) noexcept;
   void count_pongs(std::uint32_t count) noexcept;
   void note_progress() noexcept;
 
@@ -168,14 +168,11 @@ class Leg {
   OwedPongs owed_;
   const CloseWords* close_ = nullptr;
   TimePoint waiting_since_{};
-  std::uint64_t ping_end_ = 0;         // where in the stream the last ping ends, ours or not
-  std::uint64_t first_ping_end_ = 0;   // and the first unanswered one
   std::uint64_t unsent_pong_end_ = 0;  // where the last unsent pong ends
   std::uint32_t unsent_pongs_ = 0;
   observe::Leg name_;
   bool waiting_ = false;
   bool ping_waiting_ = false;
-  bool only_pings_ = false;  // stand between these two
 };
 
 }  // namespace wskeep::relay

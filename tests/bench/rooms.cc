@@ -67,7 +67,8 @@ void beat(benchmark::State& state) {
     if (heartbeat.poll(now, random) != Heartbeat::Due::kPing) return state.SkipWithError("no ping was due");
     const auto fresh = static_cast<std::uint32_t>(random >> 32);
     const auto payload = heartbeat.payload(fresh);
-    heartbeat.ping_sent(fresh, position += 10);
+    heartbeat.ping_sent(fresh, {position, position + 10});
+    position += 10;
     benchmark::DoNotOptimize(heartbeat.passed(position, now));
     heartbeat.heard();
     if (heartbeat.pong(payload, now + std::chrono::milliseconds(30)).result !=

@@ -51,10 +51,10 @@ class Beating {
   // The ping that is due goes into the stream; each ping is 10 bytes of it.
   void send() {
     payload = heart.payload(++fresh_);
-    heart.ping_sent(fresh_, end_ += 10);
+    heart.ping_sent(fresh_, next_place());
   }
   void pass_on(std::string_view foreign, nanoseconds at) {
-    heart.ping_passed_on(bytes(foreign), end_ += 10, kStart + at, kWhole);
+    heart.ping_passed_on(bytes(foreign), next_place(), kStart + at, kWhole);
   }
   // All of the stream leaves.
   std::optional<nanoseconds> leave(nanoseconds at) { return heart.passed(end_, kStart + at); }
@@ -69,6 +69,11 @@ class Beating {
   }
 
  private:
+  Heartbeat::Place next_place() {
+    const std::uint64_t begin = end_;
+    return {begin, end_ += 10};
+  }
+
   Settings settings_;
   std::uint32_t fresh_ = 0;
   std::uint64_t end_ = 0;

@@ -30,8 +30,9 @@ TEST(Heartbeat, JitterOnlyShortens) {
       const TimePoint due = heart.deadline();
       ASSERT_EQ(heart.poll(due - 1ns, random()), Due::kNothing);
       ASSERT_EQ(heart.poll(due, random()), Due::kPing);
-      heart.ping_sent(0, static_cast<std::uint64_t>(beat + 1));
-      (void)heart.passed(static_cast<std::uint64_t>(beat + 1), due);
+      const auto begin = static_cast<std::uint64_t>(beat);
+      heart.ping_sent(0, {begin, begin + 1});
+      (void)heart.passed(begin + 1, due);
       heart.heard();
       const nanoseconds interval = heart.deadline() - due;
       ASSERT_LE(interval, chosen.ping_interval - chosen.ping_interval * std::min(percent, 2) / 100)
