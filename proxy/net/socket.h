@@ -59,6 +59,7 @@ void prepare_connection(int descriptor, const TcpOptions& options) noexcept;
 
 class SocketTransport final : public Transport {
  public:
+  SocketTransport() noexcept = default;  // over none, until one is moved in
   explicit SocketTransport(FileDescriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
 
   int descriptor() const noexcept { return descriptor_.get(); }

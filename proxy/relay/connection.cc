@@ -114,16 +114,17 @@ void Connection::settle_opening() noexcept {
 }
 
 void Connection::open_session() noexcept {
-  std::optional<Opening::Opened> opened;  // outlives a throw: the events must leave before the sockets close
+  std::optional<Opening::Opened> opened;
   try {
     opened.emplace(opening_->take());
-    session_ =
-        std::make_unique<Session>(worker_.environment(), worker_.config(), std::move(opened->identity),
-                                  std::move(opened->client), std::move(opened->backend), opened->rules);
   } catch (const std::exception& error) {
     observe::log::error("session not opened", {{"why", std::string_view(error.what())}});
     return retire();
   }
+  client_ = std::move(opened->client);
+  backend_ = std::move(opened->backend);
+  session_.emplace(worker_.environment(), worker_.config(), std::move(opened->identity), client_, backend_,
+                   opened->rules);
   worker_.environment().counters.connections_opened.add();
   session_->start(opened->answer, opened->from_client, opened->from_backend, opened->drained);
   opening_.reset();

@@ -1,11 +1,16 @@
 // Connection is what a worker owns for one client: first an Opening, then a Session, and the libevent events
 // that drive either. It is the only place where a session's logic meets libevent.
 //
+// All of a session is one allocation, but for the words of its identity: an idle one costs little more than
+// sizeof(Connection). The opening, which needs more and is soon over, is another.
+//
 // One thread, its worker's. Never frees itself: it tells the worker that it is over, and is freed at the end
 // of the loop's turn.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "proxy/net/embedded_event.h"
 #include "proxy/net/socket.h"
@@ -38,10 +43,10 @@ class Connection final : private Opening::Watcher {
   void cut() noexcept;
 
   // The session, from the 101 until the end; else nullptr.
-  const Session* session() const noexcept { return session_.get(); }
+  const Session* session() const noexcept { return session_ ? &*session_ : nullptr; }
 
   // Places in the worker's lists.
-  std::size_t index = 0;
+  std::uint32_t index = 0;
   DeadlinePlace deadline_place = kNoDeadline;
   bool resuming = false;
   bool confirming = false;
@@ -62,10 +67,12 @@ class Connection final : private Opening::Watcher {
   static void backend_ready(int descriptor, short what, void* self);
 
   Worker& worker_;
-  std::unique_ptr<Opening> opening_;
-  std::unique_ptr<Session> session_;
   bool reported_ = false;  // the end of the session or of the handshake has been logged
   bool retired_ = false;
+  std::unique_ptr<Opening> opening_;
+  net::SocketTransport client_;  // the session's, from the 101 on
+  net::SocketTransport backend_;
+  std::optional<Session> session_;
   // Last, so that they leave the loop before the sockets close.
   net::EmbeddedEvent client_event_;
   net::EmbeddedEvent backend_event_;

@@ -24,19 +24,17 @@ void LatencySummary::add(keepalive::nanoseconds latency) noexcept {
   ++count_;
 }
 
-Leg::Leg(observe::Leg name, std::unique_ptr<net::Transport> transport, websocket::ExtensionRules rules,
+Leg::Leg(observe::Leg name, net::Transport& transport, websocket::ExtensionRules rules,
          const keepalive::Settings& settings, Environment& environment) noexcept
-    : outlet(*transport, environment.clock),
+    : outlet(transport, environment),
       scanner(name == observe::Leg::kClient ? websocket::Sender::kClient : websocket::Sender::kServer, rules),
       heartbeat(settings, environment.clock.now(), environment.random.next()),
-      environment_(environment),
-      transport_(std::move(transport)),
       name_(name) {}
 
 void Leg::start_waiting() noexcept {
   if (waiting_) return;
   waiting_ = true;
-  waiting_since_ = environment_.clock.now();
+  waiting_since_ = environment().clock.now();
 }
 
 void Leg::owe_pong(const ControlPayload& payload) noexcept {
@@ -49,8 +47,8 @@ void Leg::want_ping() noexcept {
   start_waiting();
 }
 
-void Leg::want_close(const CloseWords& words) noexcept {
-  close_ = &words;
+void Leg::want_close() noexcept {
+  close_waiting_ = true;
   start_waiting();
 }
 
@@ -62,15 +60,14 @@ void Leg::inject() noexcept {
   });
   count_pongs(pongs);
   if (ping_waiting_) send_ping();
-  if (close_) outlet.send(ControlFrame::close(close_->code, close_->reason, mask_key()).bytes());
-  close_ = nullptr;
+  close_waiting_ = false;
   waiting_ = false;
   hold_passed = false;
 }
 
 void Leg::drop_waiting() noexcept {
   owed_.clear();
-  close_ = nullptr;
+  close_waiting_ = false;
   ping_waiting_ = false;
   waiting_ = false;
   hold_passed = false;
@@ -84,26 +81,26 @@ void Leg::send(PongBatch& batch) noexcept {
 }
 
 void Leg::count_pongs(std::uint32_t count) noexcept {
-  environment_.counters.pings_answered[name_].add(count);
+  environment().counters.pings_answered[name_].add(count);
   if (count == 0 || outlet.waiting() == 0) return;
   unsent_pongs_ += count;
   unsent_pong_end_ = outlet.end();
 }
 
 void Leg::send_ping() noexcept {
-  const auto fresh = static_cast<std::uint32_t>(environment_.random.next());
+  const auto fresh = static_cast<std::uint32_t>(environment().random.next());
   const std::uint64_t begin = outlet.end();
   outlet.send(ControlFrame(Opcode::kPing, heartbeat.payload(fresh), mask_key()).bytes());
   heartbeat.ping_sent(fresh, {begin, outlet.end()});
-  environment_.counters.pings_sent[name_].add();
+  environment().counters.pings_sent[name_].add();
   ++pings_sent;
   ping_waiting_ = false;
   note_progress();
 }
 
 void Leg::note_ping_passed_on(std::span<const std::uint8_t> payload, std::size_t frame_size) noexcept {
-  heartbeat.ping_passed_on(payload, {outlet.end() - frame_size, outlet.end()}, environment_.clock.now(),
-                           environment_.random.next());
+  heartbeat.ping_passed_on(payload, {outlet.end() - frame_size, outlet.end()}, environment().clock.now(),
+                           environment().random.next());
   // It is as good as the one of ours that may be waiting.
   ping_waiting_ = false;
   waiting_ = !owed_.empty() || wants_close();
@@ -117,7 +114,7 @@ void Leg::repay(std::span<const std::uint8_t> payload) noexcept {
 
 std::optional<websocket::MaskKey> Leg::mask_key() noexcept {
   if (name_ == observe::Leg::kClient) return std::nullopt;
-  const auto random = static_cast<std::uint32_t>(environment_.random.next());
+  const auto random = static_cast<std::uint32_t>(environment().random.next());
   websocket::MaskKey key;
   static_assert(sizeof key == sizeof random);
   std::memcpy(key.data(), &random, sizeof random);
@@ -136,8 +133,8 @@ void Leg::note_progress() noexcept {
   }
   if (unsent_pongs_ != 0 && outlet.passed() >= unsent_pong_end_) unsent_pongs_ = 0;
   if (!heartbeat.has_unsent()) return;
-  const auto lateness = heartbeat.passed(outlet.passed(), environment_.clock.now());
-  if (lateness) environment_.counters.ping_lateness[name_].observe(*lateness);
+  const auto lateness = heartbeat.passed(outlet.passed(), environment().clock.now());
+  if (lateness) environment().counters.ping_lateness[name_].observe(*lateness);
 }
 
 }  // namespace wskeep::relay

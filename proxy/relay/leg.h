@@ -3,8 +3,8 @@
 //
 // What wskeep itself has to say on a leg (pongs, a ping, a Close) waits here in slots of fixed size until the
 // session finds a boundary and calls `inject`. The leg knows its own stream only; whether there is a boundary
-// depends on the other leg's scanner, so the session decides that. One thread; the environment and the
-// settings must outlive it. An idle leg owns no memory but itself and its transport.
+// depends on the other leg's scanner, so the session decides that. One thread; the transport, the environment
+// and the settings must outlive it. An idle leg owns no memory but itself.
 #pragma once
 
 #include <array>
@@ -35,12 +35,6 @@ class HeldControl {
  private:
   std::array<std::uint8_t, websocket::kMaxControlFrame> bytes_;
   std::uint8_t size_ = 0;
-};
-
-// What a Close of ours says.
-struct CloseWords {
-  websocket::CloseCode code;
-  std::string_view reason;
 };
 
 // Latencies of one leg over its life, as exact as a float.
@@ -85,21 +79,22 @@ class Leg {
     kEnded,    // there are no more
   };
 
-  Leg(observe::Leg name, std::unique_ptr<net::Transport> transport, websocket::ExtensionRules rules,
+  Leg(observe::Leg name, net::Transport& transport, websocket::ExtensionRules rules,
       const keepalive::Settings& settings, Environment& environment) noexcept;
 
   observe::Leg name() const noexcept { return name_; }
-  net::Transport& transport() noexcept { return *transport_; }
+  net::Transport& transport() noexcept { return outlet.transport(); }
 
   // Our own frames. Each waits until `inject`.
   void owe_pong(const websocket::ControlPayload& payload) noexcept;
-  void want_ping() noexcept;                          // the last one has left
-  void want_close(const CloseWords& words) noexcept;  // which must outlive the leg
-  bool wants_close() const noexcept { return close_ != nullptr; }
+  void want_ping() noexcept;  // the last one has left
+  void want_close() noexcept;
+  bool wants_close() const noexcept { return close_waiting_; }
   bool has_waiting() const noexcept { return waiting_; }
   TimePoint waiting_since() const noexcept { return waiting_since_; }  // while has_waiting()
 
-  // Puts everything that waits behind what was sent. The stream must be at a boundary.
+  // Puts everything that waits behind what was sent, but the Close, which comes behind it and is the caller's
+  // to say. The stream must be at a boundary.
   void inject() noexcept;
   // Forgets everything that waits: nothing of ours may follow on this leg.
   void drop_waiting() noexcept;
@@ -139,7 +134,6 @@ class Leg {
   std::uint64_t frames_received = 0;
   Input input = Input::kFrames;
   std::unique_ptr<SilenceLook> look;  // while we wonder why the peer is silent
-  std::uint64_t drain_end = 0;        // what stands before it may still leave when the closing time is up
   // The last read came back short; an error may have come in behind it, unannounced.
   bool unconfirmed = false;
   bool readable = true;       // the socket may have bytes: no read has come back short since the last event
@@ -163,16 +157,16 @@ class Leg {
   void count_pongs(std::uint32_t count) noexcept;
   void note_progress() noexcept;
 
-  Environment& environment_;
-  std::unique_ptr<net::Transport> transport_;
+  Environment& environment() noexcept { return outlet.environment(); }
+
   OwedPongs owed_;
-  const CloseWords* close_ = nullptr;
   TimePoint waiting_since_{};
   std::uint64_t unsent_pong_end_ = 0;  // where the last unsent pong ends
   std::uint32_t unsent_pongs_ = 0;
   observe::Leg name_;
   bool waiting_ = false;
   bool ping_waiting_ = false;
+  bool close_waiting_ = false;
 };
 
 }  // namespace wskeep::relay

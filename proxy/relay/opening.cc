@@ -50,8 +50,8 @@ Opening::Opening(Environment& environment, std::shared_ptr<const config::Config>
       dialer_(dialer),
       watcher_(watcher),
       peer_(peer),
-      client_(std::make_unique<net::SocketTransport>(std::move(client))),
-      to_client_(*client_, environment.clock),
+      client_(std::move(client)),
+      to_client_(client_, environment),
       request_(config_->limits.header_bytes),
       answer_(config_->limits.header_bytes) {
   environment_.counters.connections_open[observe::ConnectionState::kHandshake].add(1);
@@ -89,7 +89,7 @@ void Opening::on_client_ready(Session::Readiness ready) {
     case Step::kConnecting:
     case Step::kAwaitingAnswer:
       if (ready.readable) drained_.client = false;
-      if (ready.hung_up || (ready.readable && net::pending_error(client_->descriptor()) != 0)) client_gone();
+      if (ready.hung_up || (ready.readable && net::pending_error(client_.descriptor()) != 0)) client_gone();
       return;
     case Step::kPassingRefusal:
       if (to_client_.state() == Outlet::State::kFailed) return client_gone();
@@ -167,7 +167,7 @@ void Opening::go_away() noexcept {
 
 void Opening::read_request() {
   while (step_ == Step::kReadingRequest) {
-    const IoResult result = client_->read(environment_.read_buffer);
+    const IoResult result = client_.read(environment_.read_buffer);
     if (result.status == IoResult::Status::kBlocked) return;
     if (result.status != IoResult::Status::kOk) return client_gone();
     const Bytes bytes = environment_.read_buffer.first(result.bytes);
@@ -216,8 +216,8 @@ void Opening::connect_next(int last_error) {
     }
     if (last_error != 0) continue;
     const int descriptor = connecting.descriptor.get();
-    backend_ = std::make_unique<net::SocketTransport>(std::move(connecting.descriptor));
-    to_backend_.emplace(*backend_, environment_.clock);
+    backend_.emplace(std::move(connecting.descriptor));
+    to_backend_.emplace(*backend_, environment_);
     if (watcher_.watch_backend(descriptor)) return;
     last_error = ENOMEM;
   }
@@ -313,7 +313,7 @@ void Opening::pass_refusal(Bytes body) {
 
 void Opening::linger_read() noexcept {
   for (int reads = 0; reads < kReadsPerTurn; ++reads) {
-    const IoResult result = client_->read(environment_.read_buffer);
+    const IoResult result = client_.read(environment_.read_buffer);
     if (result.status == IoResult::Status::kBlocked) return;
     if (result.status == IoResult::Status::kOk) continue;
     if (to_client_.done() || result.status == IoResult::Status::kFailed) step_ = Step::kOver;
@@ -373,7 +373,7 @@ Opening::Opened Opening::take() {
        .subprotocol = websocket::selected_protocol(answer.fields),
        .user_agent_family = observe::user_agent_family(field_or_empty(request.fields, "User-Agent"))});
   return {std::move(identity),     std::move(client_),
-          std::move(backend_),     websocket::extension_rules(answer.fields),
+          *std::move(backend_),    websocket::extension_rules(answer.fields),
           bytes_of(answer_.raw()), from_client_,
           from_backend_,           drained_};
 }

@@ -79,8 +79,8 @@ class Opening {
   // What a session begins with. Only once, at kOpened; the views live as long as the opening.
   struct Opened {
     SessionIdentity identity;
-    std::unique_ptr<net::Transport> client;
-    std::unique_ptr<net::Transport> backend;
+    net::SocketTransport client;
+    net::SocketTransport backend;
     websocket::ExtensionRules rules;
     std::span<const std::uint8_t> answer;
     std::span<const std::uint8_t> from_client;
@@ -121,8 +121,8 @@ class Opening {
   Dialer& dialer_;
   Watcher& watcher_;
   net::SocketAddress peer_;
-  std::unique_ptr<net::SocketTransport> client_;
-  std::unique_ptr<net::SocketTransport> backend_;
+  net::SocketTransport client_;
+  std::optional<net::SocketTransport> backend_;
   Outlet to_client_;
   std::optional<Outlet> to_backend_;
   http::RequestReader request_;

@@ -48,9 +48,10 @@ void Outlet::store_after(std::span<const iovec> pieces, std::size_t written) noe
       written -= piece.iov_len;
       continue;
     }
-    if (queue_.empty()) stalled_since_ = clock_.now();
+    const bool first = queue_.empty();
     const auto* const bytes = static_cast<const std::uint8_t*>(piece.iov_base);
     if (!queue_.append({bytes + written, piece.iov_len - written})) return fail(ENOMEM);
+    if (first) restart_stall();
     written = 0;
   }
 }
@@ -64,7 +65,7 @@ void Outlet::flush() noexcept {
     if (result.status != IoResult::Status::kOk) return fail(result.error);
     passed_ += result.bytes;
     queue_.consume(result.bytes);
-    stalled_since_ = clock_.now();
+    restart_stall();
   }
   if (state_ == State::kFinishing) finish();
 }

@@ -2,7 +2,7 @@
 //
 // It counts what was handed to it and what has left for the kernel, so that a place in the stream can be
 // recognised when it passes. It knows nothing of frames. A failure is final and swallows all later bytes.
-// One thread; the transport must outlive it.
+// One thread; the transport and the environment must outlive it.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,8 @@ class Outlet {
     kFailed,     // the connection is broken, or there was no memory
   };
 
-  Outlet(net::Transport& transport, Clock& clock) noexcept : transport_(transport), clock_(clock) {}
+  Outlet(net::Transport& transport, Environment& environment) noexcept
+      : transport_(transport), environment_(environment) {}
 
   // Sends the pieces behind everything sent before. At most 1,024 pieces.
   void send(std::span<const iovec> pieces) noexcept;
@@ -40,7 +41,7 @@ class Outlet {
   void flush() noexcept;
 
   // Counts a stall from now.
-  void restart_stall() noexcept { stalled_since_ = clock_.now(); }
+  void restart_stall() noexcept { queue_.set_time(environment_.clock.now()); }
 
   // Ends the stream once everything sent has left. Nothing may be sent after it.
   void finish() noexcept;
@@ -60,17 +61,24 @@ class Outlet {
   std::uint64_t passed() const noexcept { return passed_; }       // bytes that have left for the kernel
   std::uint64_t end() const noexcept { return passed_ + queue_.size(); }  // where the next byte will stand
   // While bytes wait: when the socket last took one, or refused the first.
-  TimePoint stalled_since() const noexcept { return stalled_since_; }
+  TimePoint stalled_since() const noexcept { return queue_.time(); }
+
+  // Notes what waits now; later, whether some of that still does.
+  void mark_waiting() noexcept { queue_.mark(); }
+  bool marked_waits() const noexcept { return queue_.before_mark() != 0; }
+
+  // What it was made with.
+  net::Transport& transport() noexcept { return transport_; }
+  Environment& environment() noexcept { return environment_; }
 
  private:
   void store_after(std::span<const iovec> pieces, std::size_t written) noexcept;
   void fail(int error) noexcept;
 
   net::Transport& transport_;
-  Clock& clock_;
+  Environment& environment_;
   OutputQueue queue_;
   std::uint64_t passed_ = 0;
-  TimePoint stalled_since_{};
   int error_ = 0;
   State state_ = State::kOpen;
 };

@@ -1,5 +1,6 @@
-// OutputQueue keeps, in order, the bytes that a socket has refused. It is empty and owns no memory while the
-// socket keeps up, which is nearly always. Its owner bounds it; one thread.
+// OutputQueue keeps, in order, the bytes that a socket has refused, and what its owner has to remember while
+// there are any: a time, and a place among them. It is empty and owns no memory while the socket keeps up,
+// which is nearly always. Its owner bounds it; one thread.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,11 @@
 #include <new>
 #include <span>
 
+#include "proxy/keepalive/pong_ledger.h"
+
 namespace wskeep::relay {
+
+using keepalive::TimePoint;
 
 class OutputQueue {
  public:
@@ -29,6 +34,20 @@ class OutputQueue {
 
   void clear() noexcept { block_.reset(); }
 
+  // The time, unless the queue is empty.
+  void set_time(TimePoint time) noexcept {
+    if (block_) block_->time = time;
+  }
+  TimePoint time() const noexcept { return block_ ? block_->time : TimePoint(); }
+
+  // Marks the place behind all that waits now. How many bytes before the mark are still there: 0 without one.
+  void mark() noexcept {
+    if (block_) block_->mark = block_->end;
+  }
+  std::size_t before_mark() const noexcept {
+    return block_ && block_->mark > block_->begin ? block_->mark - block_->begin : 0;
+  }
+
  private:
   // The head of one allocation, with the bytes behind it: an empty queue is a pointer.
   struct Block {
@@ -37,6 +56,8 @@ class OutputQueue {
     std::size_t capacity;
     std::size_t begin;
     std::size_t end;
+    std::size_t mark;
+    TimePoint time;
   };
   struct Free {
     void operator()(Block* block) const noexcept { ::operator delete(block); }

@@ -12,10 +12,6 @@ using observe::ConnectionState;
 
 namespace {
 
-constexpr CloseWords kGoingAway{websocket::kGoingAway, "going away"};
-constexpr CloseWords kTooOld{websocket::kGoingAway, "max age"};
-constexpr CloseWords kIdle{websocket::kGoingAway, "idle"};
-
 // Who broke a connection: its peer, or the kernel, which has waited for the peer in vain (TCP_USER_TIMEOUT,
 // TCP keepalive) and gives as the reason what the network has said meanwhile, in the words of ICMP.
 CloseReason reason_for_loss_of(const Leg& leg, int error) {
@@ -36,14 +32,12 @@ CloseReason reason_for_loss_of(const Leg& leg, int error) {
 }  // namespace
 
 Session::Session(Environment& environment, std::shared_ptr<const config::Config> config,
-                 SessionIdentity identity, std::unique_ptr<net::Transport> client,
-                 std::unique_ptr<net::Transport> backend, websocket::ExtensionRules rules) noexcept
+                 SessionIdentity identity, net::Transport& client, net::Transport& backend,
+                 websocket::ExtensionRules rules) noexcept
     : environment_(environment),
       config_(std::move(config)),
-      client_(observe::Leg::kClient, std::move(client), rules, config_->keepalive.client.heartbeat,
-              environment),
-      backend_(observe::Leg::kBackend, std::move(backend), rules, config_->keepalive.backend.heartbeat,
-               environment),
+      client_(observe::Leg::kClient, client, rules, config_->keepalive.client.heartbeat, environment),
+      backend_(observe::Leg::kBackend, backend, rules, config_->keepalive.backend.heartbeat, environment),
       started_at_(environment.clock.now()),
       lifetime_(config_->relay.lifetime, started_at_, environment.random.next()),
       identity_(std::move(identity)) {
@@ -149,26 +143,35 @@ void Session::check_stall(Leg& leg, TimePoint now) noexcept {
 }
 
 void Session::go_away() noexcept {
-  leave(CloseReason::kShutdown, kGoingAway);
+  leave(CloseReason::kShutdown);
 }
 
 // Close 1001 to the client, at the next boundary. It is the reason once it has gone: an end that comes while
 // it waits has another one. Behind a frame that stands still it would wait for ever, so its time is limited.
-void Session::leave(CloseReason reason, const CloseWords& words) noexcept {
+void Session::leave(CloseReason reason) noexcept {
   if (phase_ != Phase::kOpen || client_.wants_close()) return;
   lifetime_.stop();
   leaving_ = reason;
-  client_.want_close(words);
+  client_.want_close();
   if (may_inject(client_)) return inject(client_);
   phase_deadline_ = environment_.clock.now() + config_->relay.inject_hold + config_->relay.close_timeout;
   backend_.traffic = false;
+}
+
+// What our Close says.
+Session::Goodbye Session::words_of_leaving() const noexcept {
+  switch (leaving_) {
+    case CloseReason::kMaxAge: return {websocket::kGoingAway, "max age"};
+    case CloseReason::kIdle: return {websocket::kGoingAway, "idle"};
+    default: return {websocket::kGoingAway, "going away"};
+  }
 }
 
 void Session::check_lifetime(TimePoint now) noexcept {
   using Due = keepalive::Lifetime::Due;
   switch (lifetime_.due(now)) {
     case Due::kNothing: return;
-    case Due::kMaxAge: return leave(CloseReason::kMaxAge, kTooOld);
+    case Due::kMaxAge: return leave(CloseReason::kMaxAge);
     case Due::kIdle: break;
   }
   // Data that a busy loop has yet to read, or that a slow peer has yet to take, are not idleness.
@@ -177,7 +180,7 @@ void Session::check_lifetime(TimePoint now) noexcept {
     read_from(*leg);
   }
   if (client_.outlet.waiting() != 0 || backend_.outlet.waiting() != 0) lifetime_.excuse(now);
-  if (lifetime_.due(now) == Due::kIdle) leave(CloseReason::kIdle, kIdle);
+  if (lifetime_.due(now) == Due::kIdle) leave(CloseReason::kIdle);
 }
 
 void Session::cut() noexcept {
@@ -305,8 +308,8 @@ void Session::stop_relaying() noexcept {
 bool Session::still_draining() noexcept {
   bool drains = false;
   for (Leg* const leg : {&client_, &backend_}) {
-    if (!overtime_) leg->drain_end = leg->outlet.end();
-    if (leg->outlet.waiting() != 0 && leg->outlet.passed() < leg->drain_end) drains = true;
+    if (!overtime_) leg->outlet.mark_waiting();
+    if (leg->outlet.marked_waits()) drains = true;
   }
   overtime_ = true;
   return drains;

@@ -36,9 +36,9 @@ class Session {
     kOver,        // nothing is left to do
   };
 
+  // The environment and the transports must outlive it.
   Session(Environment& environment, std::shared_ptr<const config::Config> config, SessionIdentity identity,
-          std::unique_ptr<net::Transport> client, std::unique_ptr<net::Transport> backend,
-          websocket::ExtensionRules rules) noexcept;
+          net::Transport& client, net::Transport& backend, websocket::ExtensionRules rules) noexcept;
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -138,7 +138,8 @@ class Session {
     std::optional<websocket::CloseCode> code;  // none: the stream just ends
     std::string_view reason;                   // a literal
   };
-  void leave(observe::CloseReason reason, const CloseWords& words) noexcept;
+  void leave(observe::CloseReason reason) noexcept;
+  Goodbye words_of_leaving() const noexcept;
   void check_lifetime(TimePoint now) noexcept;
   void enter(Phase phase) noexcept;
   void note_reason(observe::CloseReason reason) noexcept;

@@ -1,9 +1,9 @@
 // Who is on the line: fixed when the handshake ends, and shown in logs and metrics.
 //
-// Its words are views into one allocation, because there is one identity for each of very many sessions.
+// Its words are views into one allocation, each with a zero behind it, because there is one identity for each
+// of very many sessions. (No word of a head has a zero in it.)
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,15 +26,14 @@ class SessionIdentity {
     std::size_t size = 0;
     for (const std::string_view word :
          {words.client, words.path, words.subprotocol, words.user_agent_family}) {
-      size += word.size();
+      size += word.size() + 1;
     }
     text_ = std::make_unique_for_overwrite<char[]>(size);
-    std::size_t end = 0;
-    std::size_t index = 0;
+    char* end = text_.get();
     for (const std::string_view word :
          {words.client, words.path, words.subprotocol, words.user_agent_family}) {
-      end += word.copy(text_.get() + end, word.size());
-      ends_[index++] = static_cast<std::uint32_t>(end);  // a head is far smaller
+      end += word.copy(end, word.size());
+      *end++ = '\0';
     }
   }
 
@@ -45,14 +44,15 @@ class SessionIdentity {
   std::string_view user_agent_family() const noexcept { return word(3); }
 
  private:
-  std::string_view word(std::size_t index) const noexcept {
-    const std::size_t begin = index == 0 ? 0 : ends_[index - 1];
-    return {text_.get() + begin, ends_[index] - begin};
+  std::string_view word(int index) const noexcept {
+    if (!text_) return {};
+    const char* begin = text_.get();
+    for (; index > 0; --index) begin += std::string_view(begin).size() + 1;
+    return begin;
   }
 
   std::uint64_t id_ = 0;
   std::unique_ptr<char[]> text_;
-  std::array<std::uint32_t, 4> ends_{};
 };
 
 }  // namespace wskeep::relay

@@ -325,6 +325,8 @@ void Session::inject(Leg& to) noexcept {
   const bool closes = to.wants_close();
   to.inject();
   if (closes) {
+    const Goodbye words = words_of_leaving();
+    to.outlet.send(ControlFrame::close(*words.code, words.reason, to.mask_key()).bytes());
     // Ours was the first Close: the client's answer passes to the backend, and nothing more to the client.
     other(to).input = Leg::Input::kDiscard;
     other(to).held.reset();

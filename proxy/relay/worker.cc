@@ -163,7 +163,7 @@ void Worker::take(net::Accepted&& client) {
     throw;
   }
   Connection& newcomer = *connections_.back();
-  newcomer.index = connections_.size() - 1;
+  newcomer.index = static_cast<std::uint32_t>(connections_.size() - 1);
   most_connections_ = std::max(most_connections_, connections_.size());
   if (going_away_) newcomer.go_away();
   newcomer.start();
@@ -226,7 +226,7 @@ void Worker::retire(Connection& connection) noexcept {
     std::erase(confirming_, &connection);
   }
   deadlines_.remove(connection);
-  const std::size_t index = connection.index;
+  const std::uint32_t index = connection.index;
   retired_.push_back(std::move(connections_[index]));
   if (index + 1 != connections_.size()) {
     connections_[index] = std::move(connections_.back());

@@ -96,19 +96,14 @@ class Crowd {
   struct Member {
     Member(relay::Environment& environment, const std::shared_ptr<const config::Config>& config,
            std::uint64_t id)
-        : Member(environment, config, id, std::make_unique<Peer>(), std::make_unique<Peer>()) {}
-    Member(relay::Environment& environment, const std::shared_ptr<const config::Config>& config,
-           std::uint64_t id, std::unique_ptr<Peer> to_client, std::unique_ptr<Peer> to_backend)
-        : client(to_client.get()),
-          backend(to_backend.get()),
-          session(environment, config,
-                  relay::SessionIdentity(id, {"203.0.113.7:50123", "/rooms/12", "", "chrome"}),
-                  std::move(to_client), std::move(to_backend), websocket::ExtensionRules::kNone) {}
+        : session(environment, config,
+                  relay::SessionIdentity(id, {"203.0.113.7:50123", "/rooms/12", "", "chrome"}), client,
+                  backend, websocket::ExtensionRules::kNone) {}
 
-    Peer& peer(Leg leg) { return leg == Leg::kClient ? *client : *backend; }
+    Peer& peer(Leg leg) { return leg == Leg::kClient ? client : backend; }
 
-    Peer* client;
-    Peer* backend;
+    Peer client;
+    Peer backend;
     relay::DeadlinePlace place = relay::kNoDeadline;
     Session session;
   };
@@ -128,11 +123,11 @@ class Crowd {
   void beat() {
     clock_.time = std::max(clock_.time, deadlines_.next());
     Member& member = *deadlines_.take_due(clock_.time);
-    const std::size_t client_got = member.client->got();
-    const std::size_t backend_got = member.backend->got();
+    const std::size_t client_got = member.client.got();
+    const std::size_t backend_got = member.backend.got();
     member.session.on_deadline();
-    if (member.client->got() != client_got) expect_pong(member, Leg::kClient);
-    if (member.backend->got() != backend_got) expect_pong(member, Leg::kBackend);
+    if (member.client.got() != client_got) expect_pong(member, Leg::kClient);
+    if (member.backend.got() != backend_got) expect_pong(member, Leg::kBackend);
     settle(member);
   }
   void expect_pong(Member& member, Leg leg) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
 #include <memory>
 #include <random>
 #include <string>
@@ -80,9 +81,8 @@ class Crowd {
                                                 .subprotocol = "graphql-transport-ws",
                                                 .user_agent_family = "chrome"};
       sessions_.push_back(std::make_unique<Session>(
-          environment_, config_, relay::SessionIdentity(random(), words),
-          std::make_unique<test::FakeTransport>(client),
-          std::make_unique<test::FakeTransport>(wires_[2 * i + 1]), websocket::ExtensionRules::kNone));
+          environment_, config_, relay::SessionIdentity(random(), words), transports_.emplace_back(client),
+          transports_.emplace_back(wires_[2 * i + 1]), websocket::ExtensionRules::kNone));
       answer_a_ping(*sessions_.back(), client, std::chrono::microseconds(latency(random)));
     }
     std::shuffle(sessions_.begin(), sessions_.end(), random);
@@ -115,6 +115,7 @@ class Crowd {
   relay::Environment environment_{clock_, random_, *counters_, read_buffer_, *batch_};
   std::shared_ptr<const config::Config> config_ = std::make_shared<config::Config>();
   std::vector<test::Wire> wires_;
+  std::deque<test::FakeTransport> transports_;
   std::vector<std::unique_ptr<Session>> sessions_;
 };
 

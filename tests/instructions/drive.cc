@@ -31,12 +31,8 @@ using websocket::Opcode;
 class Line {
  public:
   explicit Line(const config::Config& config = {}) {
-    auto client = std::make_unique<Peer>();
-    auto backend = std::make_unique<Peer>();
-    client_ = client.get();
-    backend_ = backend.get();
     session_ = std::make_unique<Session>(environment_, std::make_shared<const config::Config>(config),
-                                         relay::SessionIdentity{}, std::move(client), std::move(backend),
+                                         relay::SessionIdentity{}, client_, backend_,
                                          websocket::ExtensionRules::kNone);
     session_->start({}, {}, {}, {});
   }
@@ -52,7 +48,7 @@ class Line {
     });
   }
 
-  Peer& peer(Leg leg) { return leg == Leg::kClient ? *client_ : *backend_; }
+  Peer& peer(Leg leg) { return leg == Leg::kClient ? client_ : backend_; }
   TimePoint deadline() const { return session_->deadline(); }
   const observe::WorkerCounters& counters() const { return *counters_; }
 
@@ -76,8 +72,8 @@ class Line {
   std::unique_ptr<relay::PongBatch> pong_batch_ = std::make_unique<relay::PongBatch>();
   Bytes read_buffer_ = Bytes(262'144);
   relay::Environment environment_{clock, random_, *counters_, read_buffer_, *pong_batch_};
-  Peer* client_;
-  Peer* backend_;
+  Peer client_;
+  Peer backend_;
   std::unique_ptr<Session> session_;
   bool rests_ = true;
   bool unconfirmed_ = false;

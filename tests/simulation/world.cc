@@ -67,9 +67,10 @@ Outcome World::run() {
 void World::open() {
   websocket::ExtensionRules rules = websocket::ExtensionRules::kNone;
   if (scenario_.deflate) rules = websocket::ExtensionRules::kPermessageDeflate;
-  session_ = std::make_unique<relay::Session>(
-      environment_, std::make_shared<const config::Config>(scenario_.config), relay::SessionIdentity{},
-      links_[0]->socket(*oracle_), links_[1]->socket(*oracle_), rules);
+  for (std::size_t leg = 0; leg < sockets_.size(); ++leg) sockets_[leg] = links_[leg]->socket(*oracle_);
+  session_ =
+      std::make_unique<relay::Session>(environment_, std::make_shared<const config::Config>(scenario_.config),
+                                       relay::SessionIdentity{}, *sockets_[0], *sockets_[1], rules);
   oracle_->watch(*session_);
   const Bytes answer =
       dice_.chance(50) ? test::bytes_of("HTTP/1.1 101 Switching Protocols\r\n\r\n") : Bytes{};

@@ -47,6 +47,7 @@ class World {
   std::array<std::unique_ptr<Peer>, observe::kLegs> peers_;
   std::unique_ptr<Oracle> oracle_;
   std::unique_ptr<Loop> loop_;
+  std::array<std::unique_ptr<net::Transport>, observe::kLegs> sockets_;
   std::unique_ptr<relay::Session> session_;
 };
 

@@ -242,8 +242,7 @@ TEST_F(BypassTest, NothingElseChanges) {
     }
     session =
         std::make_unique<Session>(with, std::make_shared<const config::Config>(config), SessionIdentity{},
-                                  std::make_unique<test::FakeTransport>(client),
-                                  std::make_unique<test::FakeTransport>(backend), ExtensionRules::kNone);
+                                  client_transport, backend_transport, ExtensionRules::kNone);
     start();
     backend.window = below(2000);
     for (std::size_t at = 0; at < stream.size();) {

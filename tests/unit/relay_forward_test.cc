@@ -83,8 +83,8 @@ TEST_F(Forward, ExtensionsPass) {
 
 TEST_F(Forward, WhatCameWithTheHandshakeIsNotLost) {
   session = std::make_unique<Session>(environment, std::make_shared<const config::Config>(config),
-                                      SessionIdentity{}, std::make_unique<test::FakeTransport>(client),
-                                      std::make_unique<test::FakeTransport>(backend), ExtensionRules::kNone);
+                                      SessionIdentity{}, client_transport, backend_transport,
+                                      ExtensionRules::kNone);
   client.incoming = client_frame(Opcode::kText, "third");
   start(bytes_of("HTTP/1.1 101 \r\n\r\n"),
         join(client_frame(Opcode::kPing, "early"), client_frame(Opcode::kText, "second")),

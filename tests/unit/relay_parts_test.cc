@@ -57,7 +57,11 @@ class OutletTest : public testing::Test {
   Wire wire;
   test::FakeTransport transport{wire};
   test::FakeClock clock;
-  Outlet outlet{transport, clock};
+  test::FakeRandom random;
+  std::unique_ptr<observe::WorkerCounters> counters = std::make_unique<observe::WorkerCounters>();
+  std::unique_ptr<PongBatch> batch = std::make_unique<PongBatch>();
+  Environment environment{clock, random, *counters, {}, *batch};
+  Outlet outlet{transport, environment};
 };
 
 TEST_F(OutletTest, TellsWhatHasLeft) {
@@ -102,7 +106,7 @@ TEST_F(OutletTest, PiecesAreCutAnywhere) {
   for (std::size_t window = 0; window <= 8; ++window) {
     wire = Wire();
     wire.window = window;
-    Outlet fresh(transport, clock);
+    Outlet fresh(transport, environment);
     Gather gather(fresh);
     for (const Bytes* piece : {&a, &b, &c}) gather.add(*piece);
     gather.flush();

@@ -57,8 +57,7 @@ class SessionTest : public testing::Test {
 
   void open(ExtensionRules rules = ExtensionRules::kNone, Session::Drained drained = {}) {
     session = std::make_unique<Session>(environment, std::make_shared<const config::Config>(config),
-                                        SessionIdentity{}, std::make_unique<test::FakeTransport>(client),
-                                        std::make_unique<test::FakeTransport>(backend), rules);
+                                        SessionIdentity{}, client_transport, backend_transport, rules);
     start({}, {}, {}, drained);
   }
   void start(const Bytes& answer = {}, const Bytes& from_client = {}, const Bytes& from_backend = {},
@@ -125,6 +124,8 @@ class SessionTest : public testing::Test {
   Environment environment{clock, random, *counters, read_buffer, *batch};
   Wire client;
   Wire backend;
+  test::FakeTransport client_transport{client};
+  test::FakeTransport backend_transport{backend};
   std::unique_ptr<Session> session;
 
  private:
