@@ -66,9 +66,9 @@ class Connection final : private Opening::Watcher {
   static void client_ready(int descriptor, short what, void* self);
   static void backend_ready(int descriptor, short what, void* self);
 
-  Worker& worker_;
   bool reported_ = false;  // the end of the session or of the handshake has been logged
   bool retired_ = false;
+  Worker& worker_;
   std::unique_ptr<Opening> opening_;
   net::SocketTransport client_;  // the session's, from the 101 on
   net::SocketTransport backend_;

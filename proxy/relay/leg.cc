@@ -16,14 +16,6 @@ void HeldControl::add(std::span<const std::uint8_t> bytes) noexcept {
   size_ = static_cast<std::uint8_t>(size_ + bytes.size());
 }
 
-void LatencySummary::add(keepalive::nanoseconds latency) noexcept {
-  last_ = static_cast<float>(latency.count());
-  least_ = count_ == 0 ? last_ : std::min(least_, last_);
-  most_ = std::max(most_, last_);
-  sum_ += latency;
-  ++count_;
-}
-
 Leg::Leg(observe::Leg name, net::Transport& transport, websocket::ExtensionRules rules,
          const keepalive::Settings& settings, Environment& environment) noexcept
     : outlet(transport, environment),
@@ -84,7 +76,7 @@ void Leg::count_pongs(std::uint32_t count) noexcept {
   environment().counters.pings_answered[name_].add(count);
   if (count == 0 || outlet.waiting() == 0) return;
   unsent_pongs_ += count;
-  unsent_pong_end_ = outlet.end();
+  outlet.set_mark(Outlet::Mark::kPongs);
 }
 
 void Leg::send_ping() noexcept {
@@ -131,7 +123,7 @@ void Leg::note_progress() noexcept {
     unsent_pongs_ = 0;  // nobody will take them, and the leg must be read to see its end
     return;
   }
-  if (unsent_pongs_ != 0 && outlet.passed() >= unsent_pong_end_) unsent_pongs_ = 0;
+  if (unsent_pongs_ != 0 && !outlet.waits_before(Outlet::Mark::kPongs)) unsent_pongs_ = 0;
   if (!heartbeat.has_unsent()) return;
   const auto lateness = heartbeat.passed(outlet.passed(), environment().clock.now());
   if (lateness) environment().counters.ping_lateness[name_].observe(*lateness);

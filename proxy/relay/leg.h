@@ -13,7 +13,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string_view>
 
 #include "proxy/keepalive/heartbeat.h"
 #include "proxy/net/transport.h"
@@ -35,30 +34,6 @@ class HeldControl {
  private:
   std::array<std::uint8_t, websocket::kMaxControlFrame> bytes_;
   std::uint8_t size_ = 0;
-};
-
-// Latencies of one leg over its life, as exact as a float.
-class LatencySummary {
- public:
-  void add(keepalive::nanoseconds latency) noexcept;
-
-  std::uint32_t count() const noexcept { return count_; }
-  // Zero while the count is.
-  keepalive::nanoseconds mean() const noexcept { return count_ == 0 ? sum_ : sum_ / count_; }
-  keepalive::nanoseconds least() const noexcept { return exact(least_); }
-  keepalive::nanoseconds most() const noexcept { return exact(most_); }
-  keepalive::nanoseconds last() const noexcept { return exact(last_); }
-
- private:
-  static keepalive::nanoseconds exact(float nanoseconds) noexcept {
-    return keepalive::nanoseconds(static_cast<std::int64_t>(nanoseconds));
-  }
-
-  keepalive::nanoseconds sum_{0};
-  std::uint32_t count_ = 0;
-  float least_ = 0;
-  float most_ = 0;
-  float last_ = 0;
 };
 
 // What the kernel's TCP said when a peer's time was up, to be compared with what it says a moment later.
@@ -126,14 +101,13 @@ class Leg {
   Outlet outlet;
   websocket::FrameScanner scanner;  // of what the peer sends
   keepalive::Heartbeat heartbeat;
-  std::unique_ptr<HeldControl> held;
-  std::optional<websocket::CloseCode> close_code;  // of the Close that the peer sent
-  LatencySummary latency;                          // of pings that were answered, ours or passed on
-  std::uint32_t pings_sent = 0;                    // ours
   std::uint64_t bytes_received = 0;
   std::uint64_t frames_received = 0;
-  Input input = Input::kFrames;
   std::unique_ptr<SilenceLook> look;  // while we wonder why the peer is silent
+  std::unique_ptr<HeldControl> held;
+  std::optional<websocket::CloseCode> close_code;  // of the Close that the peer sent
+  std::uint32_t pings_sent = 0;                    // ours
+  Input input = Input::kFrames;
   // The last read came back short; an error may have come in behind it, unannounced.
   bool unconfirmed = false;
   bool readable = true;       // the socket may have bytes: no read has come back short since the last event
@@ -159,14 +133,13 @@ class Leg {
 
   Environment& environment() noexcept { return outlet.environment(); }
 
+  observe::Leg name_;
+  bool waiting_ : 1 = false;  // something of ours does, perhaps one of these
+  bool ping_waiting_ : 1 = false;
+  bool close_waiting_ : 1 = false;
+  std::uint32_t unsent_pongs_ = 0;  // before Mark::kPongs
   OwedPongs owed_;
   TimePoint waiting_since_{};
-  std::uint64_t unsent_pong_end_ = 0;  // where the last unsent pong ends
-  std::uint32_t unsent_pongs_ = 0;
-  observe::Leg name_;
-  bool waiting_ = false;
-  bool ping_waiting_ = false;
-  bool close_waiting_ = false;
 };
 
 }  // namespace wskeep::relay

@@ -63,9 +63,10 @@ class Outlet {
   // While bytes wait: when the socket last took one, or refused the first.
   TimePoint stalled_since() const noexcept { return queue_.time(); }
 
-  // Notes what waits now; later, whether some of that still does.
-  void mark_waiting() noexcept { queue_.mark(); }
-  bool marked_waits() const noexcept { return queue_.before_mark() != 0; }
+  // Marks the end of what waits now, for `waits_before`: whether some of that still does.
+  using Mark = OutputQueue::Mark;
+  void set_mark(Mark mark) noexcept { queue_.set_mark(mark); }
+  bool waits_before(Mark mark) const noexcept { return queue_.before(mark) != 0; }
 
   // What it was made with.
   net::Transport& transport() noexcept { return transport_; }

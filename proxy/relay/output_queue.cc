@@ -29,7 +29,7 @@ bool OutputQueue::make_room(std::size_t count) noexcept {
   // Moving the rest to the front pays only when at least as much room is won as is moved; otherwise a slow
   // reader's queue would be moved once per read.
   if (begin >= kept && capacity - kept >= count) {
-    block_->mark = before_mark();
+    block_->marks = {before(Mark::kPongs), before(Mark::kTimeUp)};
     std::memmove(block_->bytes(), block_->bytes() + begin, kept);
     block_->begin = 0;
     block_->end = kept;
@@ -38,7 +38,8 @@ bool OutputQueue::make_room(std::size_t count) noexcept {
   const std::size_t wanted = std::max(kept + count, capacity + capacity / 2);
   void* const memory = ::operator new(sizeof(Block) + wanted, std::nothrow);
   if (memory == nullptr) return false;
-  std::unique_ptr<Block, Free> larger(new (memory) Block{wanted, 0, kept, before_mark(), time()});
+  std::unique_ptr<Block, Free> larger(
+      new (memory) Block{wanted, 0, kept, {before(Mark::kPongs), before(Mark::kTimeUp)}, time()});
   if (kept != 0) std::memcpy(larger->bytes(), block_->bytes() + begin, kept);
   block_ = std::move(larger);
   return true;

@@ -1,8 +1,9 @@
 // OutputQueue keeps, in order, the bytes that a socket has refused, and what its owner has to remember while
-// there are any: a time, and a place among them. It is empty and owns no memory while the socket keeps up,
+// there are any: a time, and places among them. It is empty and owns no memory while the socket keeps up,
 // which is nearly always. Its owner bounds it; one thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,23 +41,29 @@ class OutputQueue {
   }
   TimePoint time() const noexcept { return block_ ? block_->time : TimePoint(); }
 
-  // Marks the place behind all that waits now. How many bytes before the mark are still there: 0 without one.
-  void mark() noexcept {
-    if (block_) block_->mark = block_->end;
+  // A place behind which all stands that comes after `set_mark`.
+  enum class Mark : std::uint8_t {
+    kPongs,   // the last of our pongs ends here
+    kTimeUp,  // what waited when the time to close was up ends here
+  };
+  void set_mark(Mark mark) noexcept {
+    if (block_) block_->mark(mark) = block_->end;
   }
-  std::size_t before_mark() const noexcept {
-    return block_ && block_->mark > block_->begin ? block_->mark - block_->begin : 0;
+  // How many bytes before the mark still wait; 0 when it was never set.
+  std::size_t before(Mark mark) const noexcept {
+    return block_ && block_->mark(mark) > block_->begin ? block_->mark(mark) - block_->begin : 0;
   }
 
  private:
   // The head of one allocation, with the bytes behind it: an empty queue is a pointer.
   struct Block {
     std::uint8_t* bytes() noexcept { return reinterpret_cast<std::uint8_t*>(this + 1); }
+    std::size_t& mark(Mark mark) noexcept { return marks[static_cast<std::size_t>(mark)]; }
 
     std::size_t capacity;
     std::size_t begin;
     std::size_t end;
-    std::size_t mark;
+    std::array<std::size_t, 2> marks;
     TimePoint time;
   };
   struct Free {

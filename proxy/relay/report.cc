@@ -27,7 +27,7 @@ void report_ended_session(const Session& session, TimePoint now) {
   const SessionIdentity& who = session.identity();
   const Leg& client = session.client();
   const Leg& backend = session.backend();
-  const LatencySummary& latency = client.latency;
+  const LatencySummary& latency = session.latency();
   const observe::CloseReason reason = session.reason().value_or(observe::CloseReason::kInternalError);
   log::info("session ended", {{"id", fmt::format("{:016x}", who.id())},
                               {"client", who.client()},

@@ -308,8 +308,8 @@ void Session::stop_relaying() noexcept {
 bool Session::still_draining() noexcept {
   bool drains = false;
   for (Leg* const leg : {&client_, &backend_}) {
-    if (!overtime_) leg->outlet.mark_waiting();
-    if (leg->outlet.marked_waits()) drains = true;
+    if (!overtime_) leg->outlet.set_mark(Outlet::Mark::kTimeUp);
+    if (leg->outlet.waits_before(Outlet::Mark::kTimeUp)) drains = true;
   }
   overtime_ = true;
   return drains;

@@ -18,6 +18,7 @@
 #include "proxy/keepalive/lifetime.h"
 #include "proxy/observe/words.h"
 #include "proxy/relay/environment.h"
+#include "proxy/relay/latency_summary.h"
 #include "proxy/relay/leg.h"
 #include "proxy/relay/session_identity.h"
 
@@ -90,9 +91,10 @@ class Session {
   const Leg& client() const noexcept { return client_; }
   const Leg& backend() const noexcept { return backend_; }
   TimePoint started_at() const noexcept { return started_at_; }
-  // Of the client, when its latency.count() > 0.
-  TimePoint last_pong_at() const noexcept { return last_pong_at_; }
-  std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept;  // of the client leg
+  // Of the client's pings that were answered, ours or passed on.
+  const LatencySummary& latency() const noexcept { return latency_; }
+  TimePoint last_pong_at() const noexcept { return last_pong_at_; }  // when there were any
+  std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept;    // of the client leg
   // When bytes of a data frame last came, from either side; started_at() until there were any.
   TimePoint last_data_at() const noexcept { return lifetime_.last_data(); }
 
@@ -166,6 +168,7 @@ class Session {
   TimePoint started_at_;
   keepalive::Lifetime lifetime_;
   TimePoint phase_deadline_ = TimePoint::max();
+  LatencySummary latency_;
   TimePoint last_pong_at_{};
   std::chrono::duration<std::uint32_t, std::micro> tcp_rtt_{0};  // zero: not known
   SessionIdentity identity_;

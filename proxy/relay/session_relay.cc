@@ -282,11 +282,11 @@ void Session::note_pong(Leg& from, const keepalive::Pong& pong, TimePoint now) n
     counters.connections_never_ponged.add(-1);
   }
   if (!pong.latency) return;
-  from.latency.add(*pong.latency);
   counters.pong_latency[from.name()].observe(*pong.latency);
   const auto rtt = from.transport().round_trip_time();
   if (rtt) counters.tcp_rtt[from.name()].observe(*rtt);
   if (from.name() == observe::Leg::kClient) {
+    latency_.add(*pong.latency);
     last_pong_at_ = now;
     tcp_rtt_ = std::chrono::duration_cast<decltype(tcp_rtt_)>(rtt.value_or(keepalive::nanoseconds::zero()));
   }

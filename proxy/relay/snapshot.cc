@@ -13,7 +13,7 @@ std::int64_t Moment::wall_clock(TimePoint time) const noexcept {
 
 Badness badness_of(const Session& session, TimePoint now) {
   const Leg& client = session.client();
-  return {client.heartbeat.silent(), client.heartbeat.suspect(now), client.latency.last().count()};
+  return {client.heartbeat.silent(), client.heartbeat.suspect(now), session.latency().last().count()};
 }
 
 Badness badness_of(const observe::ConnectionSnapshot& snapshot) {
@@ -35,9 +35,9 @@ observe::ConnectionSnapshot snapshot_of(const Session& session, const Moment& mo
                                        .path = std::string(who.path()),
                                        .subprotocol = std::string(who.subprotocol()),
                                        .user_agent_family = std::string(who.user_agent_family())};
-  if (client.latency.count() != 0) {
+  if (session.latency().count() != 0) {
     snapshot.last_pong_at = moment.wall_clock(session.last_pong_at());
-    snapshot.last_pong_latency = client.latency.last().count();
+    snapshot.last_pong_latency = session.latency().last().count();
   }
   if (const auto rtt = session.tcp_rtt()) snapshot.tcp_rtt = rtt->count();
   return snapshot;

@@ -20,7 +20,7 @@ namespace {
 // One read can bring a 64 KiB message whole; a smaller buffer splits it and costs a quarter more.
 constexpr std::size_t kReadBuffer = 262'144;
 constexpr std::size_t kSlice = 256;              // sessions looked at in one turn: well under a millisecond
-constexpr std::size_t kWorthGivingBack = 1'000;  // sessions: more than a mebibyte
+constexpr std::size_t kWorthGivingBack = 1'000;  // sessions: about a mebibyte
 // Deadlines that come so soon after others wait for each other, since every call by the timer has its price.
 constexpr std::chrono::milliseconds kGather{1};
 constexpr std::chrono::seconds kShowEnded{60};
@@ -262,7 +262,8 @@ void Worker::continue_confirming() noexcept {
     connection.confirming = false;
     connection.confirm();
   }
-  if (!confirming_.empty()) next_turn_event_.run_after({});
+  if (!confirming_.empty()) return next_turn_event_.run_after({});
+  confirming_.shrink_to_fit();  // one list of all sessions is enough
 }
 
 void Worker::continue_survey() noexcept {

@@ -14,6 +14,7 @@
 
 #include "proxy/observe/connection_series.h"
 #include "proxy/observe/metrics.h"
+#include "proxy/observe/user_agent.h"
 #include "proxy/relay/snapshot.h"
 #include "tests/unit/fake_transport.h"
 

@@ -75,8 +75,8 @@ TEST_F(KeepAlive, AnAnswerIsMeasuredAndSwallowed) {
   clock.time += 40ms;
   client_answers();
   EXPECT_EQ(backend_got(), "");
-  EXPECT_EQ(session->client().latency.count(), 1U);
-  EXPECT_EQ(session->client().latency.last(), 40ms);
+  EXPECT_EQ(session->latency().count(), 1U);
+  EXPECT_EQ(session->latency().last(), 40ms);
   EXPECT_EQ(session->last_pong_at(), clock.time);
   EXPECT_EQ(session->tcp_rtt(), 3ms);
   EXPECT_EQ(pongs(LegName::kClient, PongKind::kMatched), 1U);
@@ -97,7 +97,7 @@ TEST_F(KeepAlive, LatencySummaryIsOfAllAnswers) {
     client.take();
     pass(25s - latency);
   }
-  const LatencySummary& summary = session->client().latency;
+  const LatencySummary& summary = session->latency();
   EXPECT_EQ(summary.count(), 3U);
   EXPECT_EQ(summary.mean(), 20ms);
   EXPECT_EQ(summary.least(), 10ms);
@@ -254,7 +254,7 @@ TEST_F(KeepAlive, TheClockOfAPingStartsWhenItHasLeft) {
   client_takes(1);
   clock.time += 70ms;
   client_answers();
-  EXPECT_EQ(session->client().latency.last(), 70ms);
+  EXPECT_EQ(session->latency().last(), 70ms);
   EXPECT_EQ(show(client.received), "text(hello) ping(#)");
 }
 

@@ -93,7 +93,7 @@ TEST_F(Life, OurOwnBeatsDoNotCount) {
     }
     got = client_got();
   }
-  EXPECT_GE(session->client().latency.count(), 8U);
+  EXPECT_GE(session->latency().count(), 8U);
   EXPECT_TRUE(got.ends_with("close(1001 idle)")) << got;
   EXPECT_EQ(session->last_data_at(), session->started_at());
 }

@@ -2,14 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <deque>
+#include <memory>
 #include <random>
 
+#include "proxy/relay/connection.h"
 #include "proxy/relay/gather.h"
-#include "proxy/relay/leg.h"
 #include "proxy/relay/outlet.h"
 #include "proxy/relay/output_queue.h"
 #include "proxy/relay/owed_pongs.h"
+#include "proxy/relay/session_identity.h"
 #include "tests/unit/fake_transport.h"
 
 namespace wskeep::relay {
@@ -24,6 +28,8 @@ TEST(OutputQueue, KeepsOrderAgainstADeque) {
   std::mt19937 random(3);
   OutputQueue queue;
   std::deque<std::uint8_t> model;
+  std::array<std::size_t, 2> before{};
+  TimePoint time;
   for (int step = 0; step < 20'000; ++step) {
     if (random() % 2 == 0 && model.size() < 5000) {
       const Bytes bytes = test::filler(random() % 300, static_cast<std::uint8_t>(step));
@@ -33,10 +39,22 @@ TEST(OutputQueue, KeepsOrderAgainstADeque) {
       const std::size_t count = random() % (model.size() + 1);
       queue.consume(count);
       model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(count));
+      for (std::size_t& bytes : before) bytes -= std::min(bytes, count);
     }
+    if (random() % 8 == 0) {
+      const std::size_t mark = random() % before.size();
+      queue.set_mark(static_cast<OutputQueue::Mark>(mark));
+      before[mark] = model.size();
+      time += 1s;
+      queue.set_time(time);
+    }
+    if (model.empty()) time = TimePoint();
     ASSERT_EQ(queue.size(), model.size());
     ASSERT_EQ(queue.empty(), model.empty());
     ASSERT_TRUE(std::equal(model.begin(), model.end(), queue.front().begin(), queue.front().end()));
+    ASSERT_EQ(queue.before(OutputQueue::Mark::kPongs), before[0]);
+    ASSERT_EQ(queue.before(OutputQueue::Mark::kTimeUp), before[1]);
+    ASSERT_EQ(queue.time(), time);
   }
   queue.clear();
   EXPECT_TRUE(queue.empty());
@@ -166,6 +184,17 @@ TEST_F(OutletTest, GatherMeltsNeighboursAndSurvivesManyPieces) {
   EXPECT_EQ(wire.received[499], all[998]);
 }
 
+TEST(SessionIdentity, KeepsItsWordsApart) {
+  const SessionIdentity who(
+      7, {.client = "192.0.2.1:5", .path = "/a", .subprotocol = "", .user_agent_family = "chrome"});
+  EXPECT_EQ(who.id(), 7U);
+  EXPECT_EQ(who.client(), "192.0.2.1:5");
+  EXPECT_EQ(who.path(), "/a");
+  EXPECT_EQ(who.subprotocol(), "");
+  EXPECT_EQ(who.user_agent_family(), "chrome");
+  EXPECT_EQ(SessionIdentity().user_agent_family(), "");
+}
+
 TEST(OwedPongs, KeepsTheLastSixteen) {
   for (std::size_t count = 0; count <= 40; ++count) {
     OwedPongs owed;
@@ -184,9 +213,13 @@ TEST(OwedPongs, KeepsTheLastSixteen) {
   }
 }
 
-// Ten thousand idle sessions are twenty thousand of these.
-TEST(Leg, IsSmall) {
-  EXPECT_LE(sizeof(Leg), 448U);
+// Nearly all of a session's memory are a connection, two of libevent's events among it, and what the loop has
+// for each descriptor.
+TEST(Connection, IsSmall) {
+  EXPECT_LE(sizeof(keepalive::Heartbeat), 32U);
+  EXPECT_LE(sizeof(Leg), 176U);
+  EXPECT_LE(sizeof(Session), 488U);
+  EXPECT_LE(sizeof(Connection), 824U);
 }
 
 }  // namespace

@@ -50,8 +50,8 @@ TEST_F(Repair, ABackendsPingIsABeatAndItsPongIsTimed) {
   pass(30ms);
   from_client(pong("f"));
   EXPECT_EQ(backend_got(), "~pong(f)");
-  EXPECT_EQ(session->client().latency.count(), 2U);
-  EXPECT_EQ(session->client().latency.last(), 30ms);
+  EXPECT_EQ(session->latency().count(), 2U);
+  EXPECT_EQ(session->latency().last(), 30ms);
   EXPECT_EQ(session->last_pong_at(), clock.time);
   EXPECT_EQ(pongs(PongKind::kForeign), 1U);
   EXPECT_EQ(client_got(), "ping(f)");
@@ -178,7 +178,7 @@ TEST_F(Repair, TheClockStartsWhenTheBackendsPingHasLeft) {
   client_takes(test::kNoLimit);
   pass(2s);
   from_client(pong("f"));
-  EXPECT_EQ(session->client().latency.last(), 2s);
+  EXPECT_EQ(session->latency().last(), 2s);
 }
 
 TEST_F(Repair, ABackendsPingStandsForOursThatWaits) {
