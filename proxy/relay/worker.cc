@@ -23,6 +23,7 @@ constexpr std::size_t kSlice = 256;              // sessions looked at in one tu
 constexpr std::size_t kWorthGivingBack = 1'000;  // sessions: about a mebibyte
 // Deadlines that come so soon after others wait for each other, since every call by the timer has its price.
 constexpr std::chrono::milliseconds kGather{1};
+constexpr std::size_t kWorthGoingOn = 100;       // with giving back, a tick later
 constexpr std::chrono::seconds kShowEnded{60};
 constexpr std::chrono::seconds kTick{1};
 
@@ -344,10 +345,12 @@ void Worker::tick(TimePoint now) noexcept {
   tick_due_ = now + kTick;
 }
 
-// After a mass close. The allocator keeps what is freed, for ever, unless it is asked.
+// After a mass close. The allocator keeps what is freed, for ever, unless it is asked. A tick may come in the
+// midst of it, so what closes until the next ones is given back too.
 void Worker::give_back_memory() noexcept {
   const std::size_t closed = most_connections_ - connections_.size();
-  if (closed < kWorthGivingBack || closed < most_connections_ / 2) return;
+  giving_back_ = closed >= (giving_back_ ? kWorthGoingOn : std::max(kWorthGivingBack, most_connections_ / 2));
+  if (!giving_back_) return;
   most_connections_ = connections_.size();
   malloc_trim(0);
 }

@@ -158,6 +158,7 @@ class Worker {
   std::deque<Ended> ended_;                  // found dead within the last minute
   std::optional<std::promise<void>> empty_;  // who wants to know when no connection is left
   std::size_t most_connections_ = 0;         // since memory was last given back
+  bool giving_back_ = false;                 // memory was given back at the last tick
   bool going_away_ = false;
   DeadlineQueue<Connection, &Connection::deadline_place> deadlines_;
   TimePoint tick_due_;
