@@ -114,6 +114,7 @@ class Churn(IntegrationTest):
                 descriptors.append(proxy.descriptors())
             wait_until(lambda: proxy.descriptors() <= descriptors[0],
                        f"descriptors return to {descriptors[0]}, now {proxy.descriptors()}")
+            self.wait_until_given_back(proxy)
             resident.append(proxy.resident())
             metrics = proxy.metrics()
             self.assertEqual(metrics.value("wskeep_connections_opened_total"), SESSIONS * (number + 1))
@@ -123,6 +124,11 @@ class Churn(IntegrationTest):
         if resident:
             self.assertLess(descriptors[0], 64, "descriptors with no session open")
             self.assertLess(resident[-1] - resident[1], GROWTH, f"VmRSS after each round: {resident}")
+
+    def wait_until_given_back(self, proxy):
+        """Memory goes back at a tick of the worker, and what closed meanwhile at the next."""
+        ticks = proxy.metrics().value("wskeep_event_loop_lag_seconds_count")
+        proxy.wait_metric("wskeep_event_loop_lag_seconds_count", ticks + 2)
 
     async def close_all_but(self, kept):
         """Opens many sessions and closes all but some at random; what is resident before, with all, and after."""
@@ -146,8 +152,7 @@ class Churn(IntegrationTest):
             for writer in writers[kept:]:
                 writer.close()
             await asyncio.to_thread(proxy.wait_metric, "wskeep_connections_closed_total", SESSIONS - kept)
-            ticks = proxy.metrics().value("wskeep_event_loop_lag_seconds_count")
-            await asyncio.to_thread(proxy.wait_metric, "wskeep_event_loop_lag_seconds_count", ticks + 2)
+            await asyncio.to_thread(self.wait_until_given_back, proxy)
             return before, most, proxy.resident()
 
     def check_memory_goes_back(self, kept, share):
@@ -158,12 +163,12 @@ class Churn(IntegrationTest):
 
     @unittest.skipIf(SANITIZED, "a sanitizer's allocator keeps what is freed")
     def test_memory_goes_back_when_all_close(self):
-        self.check_memory_goes_back(0, 0.25)
+        self.check_memory_goes_back(0, 0.4)  # with what closing and its log bring in, whatever the sessions took
 
     @unittest.skipIf(SANITIZED, "a sanitizer's allocator keeps what is freed")
     def test_memory_goes_back_when_nine_of_ten_close(self):
         """A page goes back only when each of the sessions that have a part in it is closed."""
-        self.check_memory_goes_back(SESSIONS // 10, 0.75)
+        self.check_memory_goes_back(SESSIONS // 10, 0.85)
 
 
 if __name__ == "__main__":
