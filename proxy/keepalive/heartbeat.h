@@ -156,10 +156,10 @@ class Heartbeat {
   TimePoint next_beat_;
   std::unique_ptr<Pending> pending_;  // none while nothing is under way
   std::uint32_t mark_;                // of our payloads
-  bool silent_ : 1 = false;
-  bool heard_since_beat_ : 1 = false;
-  bool answered_ : 1 = false;
-  bool stopped_ : 1 = false;
+  bool silent_ = false;
+  bool heard_since_beat_ = false;
+  bool answered_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace wskeep::keepalive
