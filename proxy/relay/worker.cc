@@ -23,7 +23,7 @@ constexpr std::size_t kSlice = 256;              // sessions looked at in one tu
 constexpr std::size_t kWorthGivingBack = 1'000;  // sessions: about a mebibyte
 // Deadlines that come so soon after others wait for each other, since every call by the timer has its price.
 constexpr std::chrono::milliseconds kGather{1};
-constexpr std::size_t kWorthGoingOn = 100;       // with giving back, a tick later
+constexpr std::size_t kWorthGoingOn = 100;  // with giving back, a tick later
 constexpr std::chrono::seconds kShowEnded{60};
 constexpr std::chrono::seconds kTick{1};
 
