@@ -11,6 +11,12 @@ std::int64_t Moment::wall_clock(TimePoint time) const noexcept {
   return std::chrono::duration_cast<nanoseconds>(wall.time_since_epoch() - (now - time)).count();
 }
 
+Moment Moments::at(TimePoint now, std::chrono::system_clock::time_point wall) noexcept {
+  const auto distance = wall.time_since_epoch() - now.time_since_epoch();
+  if (std::chrono::abs(distance - distance_) >= std::chrono::milliseconds(1)) distance_ = distance;
+  return {now, std::chrono::system_clock::time_point(now.time_since_epoch() + distance_)};
+}
+
 Badness badness_of(const Session& session, TimePoint now) {
   const Leg& client = session.client();
   return {client.heartbeat.silent(), client.heartbeat.suspect(now), session.latency().last().count()};

@@ -21,6 +21,16 @@ struct Moment {
   std::int64_t wall_clock(TimePoint time) const noexcept;
 };
 
+// Makes moments whose clocks stand the same distance apart each time, so that a time is shown alike by every
+// scrape. A system clock that was set, or has drifted by a millisecond, is followed.
+class Moments {
+ public:
+  Moment at(TimePoint now, std::chrono::system_clock::time_point wall) noexcept;
+
+ private:
+  std::chrono::nanoseconds distance_{0};
+};
+
 // How bad a session looks: dead above suspect above slow.
 struct Badness {
   bool dead = false;

@@ -213,7 +213,7 @@ void Worker::session_ended(const Session& session) noexcept {
     report_ended_session(session, now);
     if (!died(reason)) return;
     if (ended_.size() >= config_->metrics.max_connections && !ended_.empty()) forget_oldest_ended();
-    ended_.push_back({now, snapshot_of(session, {now, std::chrono::system_clock::now()})});
+    ended_.push_back({now, snapshot_of(session, moments_.at(now, std::chrono::system_clock::now()))});
     ended_.back().snapshot.alive = false;
   } catch (const std::exception& error) {
     observe::log::error("end of a session not recorded", {{"why", std::string_view(error.what())}});
@@ -271,7 +271,7 @@ void Worker::continue_survey() noexcept {
   if (surveys_.empty()) return;
   RunningSurvey& survey = surveys_.front();
   try {
-    const Moment moment{clock_.now(), std::chrono::system_clock::now()};
+    const Moment moment = moments_.at(clock_.now(), std::chrono::system_clock::now());
     std::size_t left = kSlice;
     while (left != 0 && look_at_next(survey, moment)) --left;
     if (left != 0) {

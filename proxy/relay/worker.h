@@ -143,6 +143,7 @@ class Worker {
 
   net::EventBase base_;
   SteadyClock clock_;
+  Moments moments_;
   Randomness random_;
   std::unique_ptr<std::uint8_t[]> read_buffer_;
   std::unique_ptr<PongBatch> pong_batch_;

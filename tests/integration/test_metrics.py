@@ -147,6 +147,9 @@ class Metrics(IntegrationTest):
         [(info, _)] = metrics.series("wskeep_connection_info")
         for name in ("pong_latency", "last_pong_timestamp", "last_data_timestamp", "start_timestamp", "tcp_rtt"):
             self.assertGreater(metrics.value(f"wskeep_connection_{name}_seconds", conn=info["conn"]), 0, name)
+        again = proxy.metrics()
+        start = "wskeep_connection_start_timestamp_seconds"
+        self.assertEqual(again.value(start, conn=info["conn"]), metrics.value(start, conn=info["conn"]))
         self.assertEqual(metrics.value(ALIVE, conn=info["conn"]), 1)
         self.assertEqual((info["path"], info["client"].split(":")[0]), ("/ws", "127.0.0.1"))
 

@@ -26,6 +26,21 @@ std::vector<std::uint64_t> ids(WorstConnections& worst) {
   return found;
 }
 
+TEST(Moments, ShowATimeAlikeUntilTheClockIsSet) {
+  using namespace std::chrono_literals;
+  using Wall = std::chrono::system_clock::time_point;
+  constexpr TimePoint kThen(100s);
+  Moments moments;
+  const auto shown = [&](std::chrono::nanoseconds now, std::chrono::nanoseconds wall) {
+    return moments.at(TimePoint(now), Wall(wall)).wall_clock(kThen);
+  };
+  EXPECT_EQ(shown(200s, 1'000'200s), std::chrono::nanoseconds(1'000'100s).count());
+  EXPECT_EQ(shown(201s, 1'000'201s + 999us), std::chrono::nanoseconds(1'000'100s).count());
+  EXPECT_EQ(shown(202s, 1'000'202s - 999us), std::chrono::nanoseconds(1'000'100s).count());
+  EXPECT_EQ(shown(203s, 1'000'203s + 1ms), std::chrono::nanoseconds(1'000'100s + 1ms).count());
+  EXPECT_EQ(shown(204s, 2'000'204s), std::chrono::nanoseconds(2'000'100s).count());
+}
+
 TEST(WorstConnections, OrdersDeadThenSuspectThenSlow) {
   WorstConnections worst(10, 5);
   worst.offer(connection(1, true, false, 5));
