@@ -63,7 +63,8 @@ class Close(IntegrationTest):
                 client.do("close", code=4999, reason=LONG_REASON)
                 seen = server.next("close")
                 self.assertEqual((seen["code"], seen["reason"]), (4999, LONG_REASON))
-                self.assertEqual(client.next("close")["code"], 4999)
+                # Deno says 1005 when a ping crosses its Close, whoever sent that.
+                self.assertIn(client.next("close")["code"], (4999, 1005) if kind == "deno" else (4999,))
                 self.check_end(proxy, "client", "client_close", client_close=4999, backend_close=4999)
             with self.subTest(kind, closes="backend"):
                 client, proxy, server = self.setting(kind)
