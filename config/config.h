@@ -127,13 +127,19 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
-struct Config {
-  std::vector<Listener> listeners{Listener{}};  // at least one
+// How a request is served, once it is known which. A session keeps the one that it began with.
+struct Site {
   Backend backend;
-  std::optional<std::uint32_t> workers;  // none is "auto": the CPU quota of the cgroup, rounded up
   Keepalive keepalive;
   Relay relay;
   Limits limits;
+
+  bool operator==(const Site&) const = default;
+};
+
+struct Config : Site {
+  std::vector<Listener> listeners{Listener{}};  // at least one
+  std::optional<std::uint32_t> workers;         // none is "auto": the CPU quota of the cgroup, rounded up
   Metrics metrics;
   Admin admin;
   Log log;

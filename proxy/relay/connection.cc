@@ -22,12 +22,11 @@ Session::Readiness readiness(short what) {
 
 }  // namespace
 
-Connection::Connection(Worker& worker, net::FileDescriptor client, const net::SocketAddress& peer)
-    : worker_(worker) {
-  const int descriptor = client.get();
-  Opening::Watcher& watcher = *this;
+Connection::Connection(Worker& worker, net::Accepted&& client) : worker_(worker) {
+  const int descriptor = client.descriptor.get();
+  BackendLink::Watcher& watcher = *this;
   opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.dialer(), watcher,
-                                       std::move(client), peer);
+                                       std::move(client));
   if (!client_event_.watch(worker.base(), descriptor, kWatched, client_ready, this)) {
     throw std::system_error(ENOMEM, std::generic_category(), "watching a client");
   }

@@ -22,10 +22,10 @@ namespace wskeep::relay {
 
 class Worker;
 
-class Connection final : private Opening::Watcher {
+class Connection final : private BackendLink::Watcher {
  public:
   // Throws when there is no memory or the socket can't be watched.
-  Connection(Worker& worker, net::FileDescriptor client, const net::SocketAddress& peer);
+  Connection(Worker& worker, net::Accepted&& client);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

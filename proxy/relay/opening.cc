@@ -6,7 +6,6 @@
 
 #include "proxy/http/forward.h"
 #include "proxy/observe/user_agent.h"
-#include "proxy/relay/tcp_options.h"
 #include "proxy/websocket/handshake.h"
 
 namespace wskeep::relay {
@@ -44,14 +43,12 @@ std::string field_or_empty(websocket::Fields fields, std::string_view name) {
 }  // namespace
 
 Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
-                 Watcher& watcher, net::FileDescriptor client, const net::SocketAddress& peer)
+                 BackendLink::Watcher& watcher, net::Accepted&& client)
     : environment_(environment),
       config_(std::move(config)),
-      dialer_(dialer),
-      watcher_(watcher),
-      peer_(peer),
-      client_(std::move(client)),
-      to_client_(client_, environment),
+      entrance_(std::move(client)),
+      to_client_(entrance_.stream(), environment),
+      link_(environment, config_, dialer, watcher),
       request_(config_->limits.header_bytes),
       answer_(config_->limits.header_bytes) {
   environment_.counters.connections_open[observe::ConnectionState::kHandshake].add(1);
@@ -70,7 +67,7 @@ void Opening::guard(Action action) noexcept {
     action();
   } catch (const std::exception&) {
     decide(HandshakeResult::kUnavailable, 0, "out of memory");
-    drop_backend();
+    link_.drop();
     step_ = Step::kOver;
   }
 }
@@ -89,7 +86,8 @@ void Opening::on_client_ready(Session::Readiness ready) {
     case Step::kConnecting:
     case Step::kAwaitingAnswer:
       if (ready.readable) drained_.client = false;
-      if (ready.hung_up || (ready.readable && net::pending_error(client_.descriptor()) != 0)) client_gone();
+      if (ready.hung_up || (ready.readable && net::pending_error(entrance_.stream().descriptor()) != 0))
+        client_gone();
       return;
     case Step::kPassingRefusal:
       if (to_client_.state() == Outlet::State::kFailed) return client_gone();
@@ -101,20 +99,17 @@ void Opening::on_client_ready(Session::Readiness ready) {
   }
 }
 
-// A connect that has failed makes its socket readable too.
 void Opening::on_backend_ready(Session::Readiness ready) {
   const bool news = ready.readable || ready.hung_up;
   if (ready.hung_up) backend_hung_up_ = true;
   switch (step_) {
     case Step::kConnecting:
-      if (!ready.writable && !ready.hung_up) return;
-      if (const int error = news ? net::pending_error(backend_->descriptor()) : 0; error != 0)
-        return connect_next(error);
-      on_connected();
+      link_.on_ready(ready);
+      ask_if_connected();
       if (news) read_answer();
       return;
     case Step::kAwaitingAnswer:
-      to_backend_->flush();
+      link_.out().flush();
       if (news) read_answer();
       return;
     case Step::kPassingRefusal: return read_answer();
@@ -132,7 +127,7 @@ void Opening::resume() noexcept {
 }
 
 void Opening::on_deadline() noexcept {
-  if (environment_.clock.now() < deadline_) return;
+  if (environment_.clock.now() < deadline()) return;
   guard([&] { time_out(); });
 }
 
@@ -140,9 +135,7 @@ void Opening::time_out() {
   switch (step_) {
     case Step::kReadingRequest:
       return fail(HandshakeResult::kRequestTimeout, Status::kRequestTimeout, "no whole request in time");
-    case Step::kConnecting:
-      return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
-                  "backend did not accept in time");
+    case Step::kConnecting: link_.on_deadline(); return ask_if_connected();
     case Step::kAwaitingAnswer:
       return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
                   "backend did not answer in time");
@@ -167,7 +160,7 @@ void Opening::go_away() noexcept {
 
 void Opening::read_request() {
   while (step_ == Step::kReadingRequest) {
-    const IoResult result = client_.read(environment_.read_buffer);
+    const IoResult result = entrance_.stream().read(environment_.read_buffer);
     if (result.status == IoResult::Status::kBlocked) return;
     if (result.status != IoResult::Status::kOk) return client_gone();
     const Bytes bytes = environment_.read_buffer.first(result.bytes);
@@ -200,37 +193,21 @@ void Opening::judge_request(Bytes rest) {
   key_ = field_or_empty(head.fields, "Sec-WebSocket-Key");
   from_client_.assign(rest.begin(), rest.end());
   step_ = Step::kConnecting;
-  wait(config_->backend.connect_timeout);
-  connect_next(0);
+  link_.connect();
+  ask_if_connected();
 }
 
-// Tries the backend's addresses in order; `last_error` is how the one before ended.
-void Opening::connect_next(int last_error) {
-  while (next_backend_ < dialer_.targets()) {
-    drop_backend();
-    net::Connecting connecting = dialer_.connect(next_backend_++);
-    last_error = connecting.error;
-    if (last_error == EMFILE || last_error == ENFILE) {
-      environment_.counters.limits_hit[observe::Limit::kDescriptors].add();
-      return fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "out of file descriptors");
-    }
-    if (last_error != 0) continue;
-    const int descriptor = connecting.descriptor.get();
-    backend_.emplace(std::move(connecting.descriptor));
-    to_backend_.emplace(*backend_, environment_);
-    if (watcher_.watch_backend(descriptor)) return;
-    last_error = ENOMEM;
+void Opening::ask_if_connected() {
+  if (link_.state() == BackendLink::State::kFailed) {
+    const BackendLink::Failure& failure = link_.failure();
+    return fail(failure.result, failure.status, failure.words, failure.detail);
   }
-  fail(HandshakeResult::kBackendUnreachable, Status::kBadGateway, "backend unreachable",
-       std::strerror(last_error));
-}
-
-void Opening::on_connected() {
-  net::prepare_connection(backend_->descriptor(), tcp_options(config_->keepalive.backend.tcp));
+  if (link_.state() != BackendLink::State::kReady) return;
   step_ = Step::kAwaitingAnswer;
   wait(config_->backend.handshake_timeout);
-  const std::string host = peer_.host();
-  to_backend_->send(bytes_of(http::upgrade_head(request_.head(), {.address = host})));
+  const std::string host = caller().peer.host();
+  link_.out().send(
+      bytes_of(http::upgrade_head(request_.head(), {.address = host, .scheme = caller().scheme})));
 }
 
 void Opening::read_answer() {
@@ -240,7 +217,7 @@ void Opening::read_answer() {
       has_more_ = true;
       return;
     }
-    const IoResult result = backend_->read(environment_.read_buffer);
+    const IoResult result = link_.stream().read(environment_.read_buffer);
     switch (result.status) {
       case IoResult::Status::kOk:
         drained_.backend = result.drained && !backend_hung_up_;
@@ -287,7 +264,7 @@ void Opening::judge_answer(Bytes rest) {
                   verdict.reason);
     case websocket::AnswerKind::kSwitched: break;
   }
-  if (to_backend_->waiting() != 0) {
+  if (link_.out().waiting() != 0) {
     return fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend",
                 "it came before the request was sent");
   }
@@ -313,7 +290,7 @@ void Opening::pass_refusal(Bytes body) {
 
 void Opening::linger_read() noexcept {
   for (int reads = 0; reads < kReadsPerTurn; ++reads) {
-    const IoResult result = client_.read(environment_.read_buffer);
+    const IoResult result = entrance_.stream().read(environment_.read_buffer);
     if (result.status == IoResult::Status::kBlocked) return;
     if (result.status == IoResult::Status::kOk) continue;
     if (to_client_.done() || result.status == IoResult::Status::kFailed) step_ = Step::kOver;
@@ -335,7 +312,7 @@ void Opening::fail(HandshakeResult result, Status status, std::string_view words
 
 void Opening::client_gone() {
   decide(HandshakeResult::kClientGone, 0, "client left during the handshake");
-  drop_backend();
+  link_.drop();
   step_ = Step::kOver;
 }
 
@@ -347,35 +324,31 @@ void Opening::decide(HandshakeResult result, int status, std::string reason) noe
 
 // Closing at once could make the kernel reset the connection, and the client would never read its answer.
 void Opening::linger() noexcept {
-  drop_backend();
+  link_.drop();
   to_client_.finish();
   step_ = Step::kLingering;
   wait(kLingerTime);
   linger_read();
 }
 
-void Opening::drop_backend() noexcept {
-  if (!backend_) return;
-  (void)watcher_.watch_backend(-1);
-  to_backend_.reset();
-  backend_.reset();
-  backend_hung_up_ = false;
-}
-
 Opening::Opened Opening::take() {
   const http::RequestHead& request = request_.head();
   const http::AnswerHead& answer = answer_.head();
-  const std::string client = peer_.text();
+  const std::string client = caller().peer.text();
   SessionIdentity identity(
       environment_.random.next(),
       {.client = client,
        .path = path_of(request.target),
        .subprotocol = websocket::selected_protocol(answer.fields),
        .user_agent_family = observe::user_agent_family(field_or_empty(request.fields, "User-Agent"))});
-  return {std::move(identity),     std::move(client_),
-          *std::move(backend_),    websocket::extension_rules(answer.fields),
-          bytes_of(answer_.raw()), from_client_,
-          from_backend_,           drained_};
+  return {std::move(identity),
+          std::move(entrance_.stream()),
+          link_.take(),
+          websocket::extension_rules(answer.fields),
+          bytes_of(answer_.raw()),
+          from_client_,
+          from_backend_,
+          drained_};
 }
 
 }  // namespace wskeep::relay

@@ -21,7 +21,9 @@
 #include "proxy/http/head.h"
 #include "proxy/net/socket.h"
 #include "proxy/observe/words.h"
+#include "proxy/relay/backend_link.h"
 #include "proxy/relay/dialer.h"
+#include "proxy/relay/entrance.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/outlet.h"
 #include "proxy/relay/session.h"
@@ -40,23 +42,15 @@ class Opening {
     kOver,
   };
 
-  // Watches the backend's socket for the opening.
-  class Watcher {
-   public:
-    virtual ~Watcher() = default;
-    // A new socket to watch, or none (-1) before the last one is closed. False when it can't be watched.
-    virtual bool watch_backend(int descriptor) noexcept = 0;
-  };
-
   Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
-          Watcher& watcher, net::FileDescriptor client, const net::SocketAddress& peer);
+          BackendLink::Watcher& watcher, net::Accepted&& client);
   ~Opening();
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
 
   // A socket has news (edge-triggered). A broken connection counts as readable.
   void on_ready(observe::Leg leg, Session::Readiness ready) noexcept;
-  TimePoint deadline() const noexcept { return deadline_; }
+  TimePoint deadline() const noexcept { return step_ == Step::kConnecting ? link_.deadline() : deadline_; }
   void on_deadline() noexcept;
   // A turn's budget was spent: call `resume` in the next turn.
   bool has_more() const noexcept { return has_more_; }
@@ -74,7 +68,7 @@ class Opening {
     std::string reason;  // for the log
   };
   const std::optional<Outcome>& outcome() const noexcept { return outcome_; }
-  const net::SocketAddress& peer() const noexcept { return peer_; }
+  const Caller& caller() const noexcept { return entrance_.caller(); }
 
   // What a session begins with. Only once, at kOpened; the views live as long as the opening.
   struct Opened {
@@ -100,8 +94,7 @@ class Opening {
   void give_time_or_end() noexcept;
   void read_request();
   void judge_request(Bytes rest);
-  void connect_next(int last_error);
-  void on_connected();
+  void ask_if_connected();
   void read_answer();
   void feed_answer(Bytes bytes);
   void judge_answer(Bytes rest);
@@ -113,24 +106,18 @@ class Opening {
   void linger_read() noexcept;
   void decide(observe::HandshakeResult result, int status, std::string reason) noexcept;
   void linger() noexcept;
-  void drop_backend() noexcept;
   void wait(std::chrono::milliseconds time) noexcept { deadline_ = environment_.clock.now() + time; }
 
   Environment& environment_;
   std::shared_ptr<const config::Config> config_;
-  Dialer& dialer_;
-  Watcher& watcher_;
-  net::SocketAddress peer_;
-  net::SocketTransport client_;
-  std::optional<net::SocketTransport> backend_;
+  Entrance entrance_;
   Outlet to_client_;
-  std::optional<Outlet> to_backend_;
+  BackendLink link_;
   http::RequestReader request_;
   http::AnswerReader answer_;
   std::vector<std::uint8_t> from_client_;   // came behind the request
   std::vector<std::uint8_t> from_backend_;  // came behind the 101
   std::string key_;
-  std::size_t next_backend_ = 0;
   TimePoint deadline_;
   std::optional<Outcome> outcome_;
   Step step_ = Step::kReadingRequest;

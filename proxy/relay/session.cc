@@ -31,15 +31,14 @@ CloseReason reason_for_loss_of(const Leg& leg, int error) {
 
 }  // namespace
 
-Session::Session(Environment& environment, std::shared_ptr<const config::Config> config,
-                 SessionIdentity identity, net::Transport& client, net::Transport& backend,
-                 websocket::ExtensionRules rules) noexcept
+Session::Session(Environment& environment, std::shared_ptr<const config::Site> site, SessionIdentity identity,
+                 net::Transport& client, net::Transport& backend, websocket::ExtensionRules rules) noexcept
     : environment_(environment),
-      config_(std::move(config)),
-      client_(observe::Leg::kClient, client, rules, config_->keepalive.client.heartbeat, environment),
-      backend_(observe::Leg::kBackend, backend, rules, config_->keepalive.backend.heartbeat, environment),
+      site_(std::move(site)),
+      client_(observe::Leg::kClient, client, rules, site_->keepalive.client.heartbeat, environment),
+      backend_(observe::Leg::kBackend, backend, rules, site_->keepalive.backend.heartbeat, environment),
       started_at_(environment.clock.now()),
-      lifetime_(config_->relay.lifetime, started_at_, environment.random.next()),
+      lifetime_(site_->relay.lifetime, started_at_, environment.random.next()),
       identity_(std::move(identity)) {
   environment_.counters.connections_open[ConnectionState::kOpen].add(1);
 }
@@ -115,7 +114,7 @@ void Session::on_deadline() noexcept {
   const TimePoint now = environment_.clock.now();
   for (Leg* const leg : {&client_, &backend_}) {
     beat(*leg, now);
-    if (leg->has_waiting() && now - leg->waiting_since() >= config_->relay.inject_hold) {
+    if (leg->has_waiting() && now - leg->waiting_since() >= site_->relay.inject_hold) {
       leg->hold_passed = true;
       if (may_inject(*leg)) inject(*leg);
     }
@@ -128,7 +127,7 @@ void Session::on_deadline() noexcept {
 
 void Session::check_stall(Leg& leg, TimePoint now) noexcept {
   if (phase_ == Phase::kOver || leg.outlet.waiting() == 0) return;
-  const keepalive::nanoseconds timeout = config_->relay.write_stall_timeout;
+  const keepalive::nanoseconds timeout = site_->relay.write_stall_timeout;
   const keepalive::nanoseconds late = now - leg.outlet.stalled_since() - timeout;
   if (late < late.zero()) return;
   // As with silence: the socket is asked before its peer is judged, and a machine that slept blames nobody.
@@ -154,7 +153,7 @@ void Session::leave(CloseReason reason) noexcept {
   leaving_ = reason;
   client_.want_close();
   if (may_inject(client_)) return inject(client_);
-  phase_deadline_ = environment_.clock.now() + config_->relay.inject_hold + config_->relay.close_timeout;
+  phase_deadline_ = environment_.clock.now() + site_->relay.inject_hold + site_->relay.close_timeout;
   backend_.traffic = false;
 }
 
@@ -206,7 +205,7 @@ void Session::enter(Phase phase) noexcept {
   }
   // The first event sets the limit; only our own end starts it anew.
   if (phase_ == Phase::kOpen || phase == Phase::kEnding) {
-    phase_deadline_ = environment_.clock.now() + config_->relay.close_timeout;
+    phase_deadline_ = environment_.clock.now() + site_->relay.close_timeout;
   }
   phase_ = phase;
 }
@@ -251,7 +250,7 @@ void Session::connection_lost(Leg& leg, int error) noexcept {
 
 // What the operator wants the other side to hear when this leg's peer is gone without a Close.
 Session::Goodbye Session::goodbye_for_loss_of(const Leg& lost, CloseReason reason) const noexcept {
-  const config::Relay& relay = config_->relay;
+  const config::Relay& relay = site_->relay;
   if (lost.name() == observe::Leg::kClient) return {relay.on_client_lost, "client lost"};
   const bool silent = reason == CloseReason::kBackendUnresponsive;
   return {relay.on_backend_lost, silent ? "backend unresponsive" : "backend lost"};
@@ -333,7 +332,7 @@ void Session::end_phase() noexcept {
   const bool may_drain = phase_ != Phase::kOpen && phase_ != Phase::kBroken;
   if (goes_on() || (may_drain && still_draining())) {
     client_.traffic = backend_.traffic = false;
-    phase_deadline_ = environment_.clock.now() + config_->relay.close_timeout;
+    phase_deadline_ = environment_.clock.now() + site_->relay.close_timeout;
     return;
   }
   switch (phase_) {

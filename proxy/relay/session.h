@@ -38,7 +38,7 @@ class Session {
   };
 
   // The environment and the transports must outlive it.
-  Session(Environment& environment, std::shared_ptr<const config::Config> config, SessionIdentity identity,
+  Session(Environment& environment, std::shared_ptr<const config::Site> site, SessionIdentity identity,
           net::Transport& client, net::Transport& backend, websocket::ExtensionRules rules) noexcept;
   ~Session();
   Session(const Session&) = delete;
@@ -162,7 +162,7 @@ class Session {
   void finish_if_done() noexcept;
 
   Environment& environment_;
-  std::shared_ptr<const config::Config> config_;
+  std::shared_ptr<const config::Site> site_;
   Leg client_;
   Leg backend_;
   TimePoint started_at_;

@@ -27,10 +27,10 @@ constexpr keepalive::nanoseconds kLongUnanswered = std::chrono::minutes(1);
 TimePoint Session::leg_deadline(const Leg& leg) const noexcept {
   TimePoint deadline = leg.heartbeat.deadline();
   if (leg.has_waiting() && !leg.hold_passed) {
-    deadline = std::min(deadline, leg.waiting_since() + config_->relay.inject_hold);
+    deadline = std::min(deadline, leg.waiting_since() + site_->relay.inject_hold);
   }
   if (leg.outlet.waiting() != 0) {
-    deadline = std::min(deadline, leg.outlet.stalled_since() + config_->relay.write_stall_timeout);
+    deadline = std::min(deadline, leg.outlet.stalled_since() + site_->relay.write_stall_timeout);
   }
   return deadline;
 }
@@ -100,7 +100,7 @@ Session::Silence Session::explain_silence(Leg& leg, TimePoint now) noexcept {
   if (progress->in_flight) return Silence::kUndecided;
   // Its TCP is there and takes no more, so the application doesn't read. It may begin again, as anybody may
   // who stalls.
-  return looked_for < config_->relay.write_stall_timeout ? Silence::kUndecided : Silence::kAppStalled;
+  return looked_for < site_->relay.write_stall_timeout ? Silence::kUndecided : Silence::kAppStalled;
 }
 
 void Session::note_unresponsive(Leg& leg) noexcept {

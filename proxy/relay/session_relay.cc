@@ -83,7 +83,7 @@ void Session::read_from(Leg& from) noexcept {
     }
     std::span<std::uint8_t> buffer = environment_.read_buffer;
     // Never more than may be stored: while bytes wait for `to`, all that is read now is stored behind them.
-    const std::size_t limit = config_->relay.buffer_limit;
+    const std::size_t limit = site_->relay.buffer_limit;
     const std::size_t room = limit - std::min(limit - 1, to.outlet.waiting());
     if (buffer.size() > room) buffer = buffer.first(room);
     const Bypass& bypass = environment_.bypass;
@@ -239,7 +239,7 @@ void Session::relay_ping(Leg& from, std::span<const std::uint8_t> frame, Gather&
 bool Session::answers_pings(const Leg& from) const noexcept {
   // A backend's ping is for the client to answer: that is how the backend learns about it.
   if (from.name() == observe::Leg::kBackend || phase_ != Phase::kOpen) return false;
-  switch (config_->keepalive.client.answer_pings) {
+  switch (site_->keepalive.client.answer_pings) {
     case config::AnswerPings::kNever: return false;
     case config::AnswerPings::kWhileBackendAlive: return !backend_.unresponsive;
     case config::AnswerPings::kAlways: break;
@@ -301,8 +301,8 @@ void Session::after_write(Leg& to) noexcept {
   }
   changed_ = true;
   const std::size_t waiting = to.outlet.waiting();
-  if (waiting >= config_->relay.buffer_limit) from.paused = true;
-  if (waiting <= config_->relay.buffer_limit / 2) from.paused = false;
+  if (waiting >= site_->relay.buffer_limit) from.paused = true;
+  if (waiting <= site_->relay.buffer_limit / 2) from.paused = false;
   if (to.outlet.state() != Outlet::State::kFailed || phase_ == Phase::kEnding || phase_ == Phase::kOver)
     return;
   if (to.outlet.error() == ENOMEM) return end_for_lack_of_memory();

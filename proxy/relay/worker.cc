@@ -158,7 +158,7 @@ void Worker::handle(net::Accepted& client) {
 void Worker::take(net::Accepted&& client) {
   try {
     deadlines_.reserve(connections_.size() + 1);
-    connections_.push_back(std::make_unique<Connection>(*this, std::move(client.descriptor), client.peer));
+    connections_.push_back(std::make_unique<Connection>(*this, std::move(client)));
   } catch (...) {
     load_.fetch_sub(1, std::memory_order_relaxed);
     throw;

@@ -1,0 +1,94 @@
+// BackendLink is a client's way to the backend before the 101: it connects, over all addresses, and holds the
+// stream once that is ready for a request.
+//
+// It knows no libevent: its owner watches the socket and tells what happens to it. One thread, its worker's.
+// What it borrows must outlive it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "proxy/http/error_page.h"
+#include "proxy/net/socket.h"
+#include "proxy/observe/words.h"
+#include "proxy/relay/dialer.h"
+#include "proxy/relay/environment.h"
+#include "proxy/relay/outlet.h"
+#include "proxy/relay/session.h"
+
+namespace wskeep::relay {
+
+class BackendLink {
+ public:
+  enum class State : std::uint8_t {
+    kNone,        // there is no connection
+    kConnecting,  // `on_ready` and `on_deadline` go on with it
+    kReady,       // `stream` and `out` are there
+    kFailed,      // there is none to be had: `failure` says why
+  };
+
+  // Watches the link's socket.
+  class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    // A new socket to watch, or none (-1) before the last one is closed. False when it can't be watched.
+    virtual bool watch_backend(int descriptor) noexcept = 0;
+  };
+
+  struct Failure {
+    observe::HandshakeResult result;
+    http::Status status;
+    std::string_view words;   // for the client: a literal
+    std::string_view detail;  // for the log; valid as a literal is
+  };
+
+  BackendLink(Environment& environment, std::shared_ptr<const config::Site> site, Dialer& dialer,
+              Watcher& watcher) noexcept;
+  ~BackendLink();
+  BackendLink(const BackendLink&) = delete;
+  BackendLink& operator=(const BackendLink&) = delete;
+
+  // Begins to connect, from kNone. The state may be any other afterwards.
+  void connect() noexcept;
+  // The socket has news (edge-triggered) while connecting.
+  void on_ready(Session::Readiness ready) noexcept;
+  // The time to connect is up.
+  void on_deadline() noexcept;
+  TimePoint deadline() const noexcept { return deadline_; }  // while connecting
+
+  State state() const noexcept { return state_; }
+  const Failure& failure() const noexcept { return failure_; }
+
+  // While ready.
+  net::SocketTransport& stream() noexcept { return *stream_; }
+  Outlet& out() noexcept { return *out_; }
+
+  // Ends the connection, if there is one: kNone.
+  void drop() noexcept;
+  // Hands the stream over, while ready; the watch goes on.
+  net::SocketTransport take() noexcept;
+
+ private:
+  void try_next(int last_error) noexcept;
+  void connected() noexcept;
+  void fail(const Failure& failure) noexcept;
+  void close() noexcept;
+
+  Environment& environment_;
+  std::shared_ptr<const config::Site> site_;
+  Dialer& dialer_;
+  Watcher& watcher_;
+  std::optional<net::SocketTransport> stream_;
+  std::optional<Outlet> out_;
+  std::size_t next_target_ = 0;
+  TimePoint deadline_ = TimePoint::max();
+  Failure failure_{};
+  State state_ = State::kNone;
+};
+
+}  // namespace wskeep::relay
