@@ -8,75 +8,24 @@
 #include <type_traits>
 
 #include "proxy/http/head_scanner.h"
+#include "proxy/http/rules.h"
 
 namespace wskeep::http {
 namespace {
 
 namespace beast = boost::beast;
-using websocket::equal_ignoring_case;
 
-constexpr std::string_view kBothLengths = "both Content-Length and Transfer-Encoding";
-constexpr std::string_view kTwoLengths = "more than one Content-Length";
-constexpr std::string_view kTwoEncodings = "more than one Transfer-Encoding";
+constexpr auto kForbiddenTrailer = boost::system::errc::not_supported;  // not a code of Beast's
 
 std::string_view view(beast::string_view text) noexcept {
   return {text.data(), text.size()};
 }
 
-// uri-host [ ":" port ] of RFC 9110 section 7.2, by its characters (RFC 3986 section 3.2.2). The comma, the
-// semicolon and the equals sign are left out: no host has one, and X-Forwarded-Host may be read as a list.
-bool is_host(std::string_view host) noexcept {
-  static constexpr std::string_view kMarks = "-._~%!$&'()*+:[]";
-  return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
-
-// RFC 9112 section 3.2. An absolute target overrides Host, so a backend that looks at the other one would
-// see another site than we do: they must agree, as clients are told to make them.
-bool target_agrees(std::string_view target, std::string_view host) noexcept {
-  if (target.starts_with('/') || target == "*") return true;
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!equal_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
-    const std::string_view rest = target.substr(scheme.size());
-    return !host.empty() && equal_ignoring_case(rest.substr(0, rest.find_first_of("/?")), host);
-  }
-  return false;
-}
-
 std::string_view fault_of(const RequestHead& head) noexcept {
-  const std::size_t hosts = websocket::count_fields(head.fields, "Host");
-  if (hosts == 0 && head.version >= 11) return "Host is missing";
-  if (hosts > 1) return "more than one Host";
-  const std::string_view host = hosts == 0 ? "" : websocket::find_field(head.fields, "Host")->value;
-  if (!is_host(host)) return "malformed Host";
-  if (!target_agrees(head.target, host)) {
-    return "the request target must be a path, or an http URI that agrees with Host";
-  }
-  return {};
+  return request_fault(head);
 }
 
 std::string_view fault_of(const AnswerHead&) noexcept {
-  return {};
-}
-
-// What Beast lets pass of RFC 9112 section 6: equal lengths twice, and encodings it doesn't know.
-std::string_view framing_fault(int version, websocket::Fields fields) noexcept {
-  const std::size_t lengths = websocket::count_fields(fields, "Content-Length");
-  const std::size_t encodings = websocket::count_fields(fields, "Transfer-Encoding");
-  if (lengths > 0 && encodings > 0) return kBothLengths;
-  if (lengths > 1) return kTwoLengths;
-  if (lengths == 1 &&
-      websocket::find_field(fields, "Content-Length")->value.find(',') != std::string_view::npos) {
-    return kTwoLengths;
-  }
-  if (encodings == 0) return {};
-  if (encodings > 1) return kTwoEncodings;
-  if (version < 11) return "Transfer-Encoding in HTTP/1.0";
-  if (!equal_ignoring_case(websocket::find_field(fields, "Transfer-Encoding")->value, "chunked")) {
-    return "a Transfer-Encoding other than chunked";
-  }
   return {};
 }
 
@@ -245,7 +194,7 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
       this->put(boost::asio::const_buffer{chunk_framing_.data(), chunk_framing_.size()}, error);
     }
     if (error == beast::http::error::need_more) return;
-    settle_body(error, "malformed chunk");
+    settle_body(error, error == kForbiddenTrailer ? "a trailer that belongs in the head" : "malformed chunk");
     chunk_framing_.clear();
     chunk_lines_ = 0;
   }
@@ -266,8 +215,11 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
     }
   }
 
-  void on_field_impl(beast::http::field, Text name, Text value, Code&) override {
-    if (this->is_header_done()) return;  // a trailer
+  void on_field_impl(beast::http::field, Text name, Text value, Code& error) override {
+    if (this->is_header_done()) {  // a trailer
+      if (kIsRequest && forbidden_in_trailers(view(name))) error = make_error_code(kForbiddenTrailer);
+      return;
+    }
     if (head_.fields.empty()) head_.fields.reserve(kUsualFields);
     head_.fields.push_back({view(name), view(value)});
   }

@@ -8,11 +8,9 @@
 //
 //   - folded header lines, bare CR or LF, control characters anywhere (sections 2.2 and 5.2)
 //   - request targets with #, ", <, > or non-ASCII bytes (no browser sends them raw; section 3.2)
-//   - request targets other than a path, "*", or an absolute http(s) URI that agrees with Host (section 3.2)
-//   - a missing, repeated or malformed Host (section 3.2); Host is optional in HTTP/1.0
-//   - a second Content-Length, even an equal one, and one together with Transfer-Encoding (section 6.3)
-//   - any Transfer-Encoding but "chunked", and that one in HTTP/1.0 (sections 6.1 and 7)
-//   - control characters in chunk extensions, folded trailers (section 7.1)
+//   - what rules.h says of Host, the request's target, lengths and encodings (sections 3.2 and 6)
+//   - control characters in chunk extensions, folded trailers (section 7.1), and in requests trailers that
+//     belong in the head (RFC 9110 section 6.5.1)
 //
 // One empty line before a request is skipped and belongs to no head (section 2.2): old clients send one
 // after a body. It cannot be mistaken for anything else, so skipping it is safe; a second one is refused.

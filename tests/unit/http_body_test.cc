@@ -166,6 +166,25 @@ TEST(Body, InMalformedChunksIsBroken) {
   }
 }
 
+TEST(Body, MayNotBringFieldsThatBelongInTheHead) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto with = [](const std::string& trailer) { return "0\r\nX: y\r\n" + trailer + ": z\r\n\r\n"; };
+  for (const std::string trailer :
+       {"Host", "authorization", "X-Forwarded-For", "x_forwarded_host", "Forwarded", "Connection", "Upgrade",
+        "Sec-WebSocket-Key", "Cookie", "Expect"}) {
+    auto reader = behind_head<RequestReader>(head);
+    EXPECT_EQ(reader.feed_body(bytes_of(with(trailer))).progress, Progress::kBad) << trailer;
+    EXPECT_EQ(reader.reason(), "a trailer that belongs in the head");
+    EXPECT_EQ(body_outcome<RequestReader>(head, with(trailer)).progress, Progress::kBad);
+  }
+  for (const std::string trailer : {"X-Checksum", "Server-Timing", "Digest", "Grpc-Status", "Hosts"}) {
+    EXPECT_EQ(body_outcome<RequestReader>(head, with(trailer)).progress, Progress::kComplete) << trailer;
+  }
+  // A backend's own affair, though its client should ignore it.
+  EXPECT_EQ(body_outcome<AnswerReader>(kChunkedHead, with("Set-Cookie")).progress, Progress::kComplete);
+  EXPECT_EQ(body_outcome<AnswerReader>(kChunkedHead, with("Host")).progress, Progress::kComplete);
+}
+
 TEST(Body, KeepsTheLimitOfChunkFraming) {
   const std::string extension = "1;a=" + std::string(kMaxChunkFraming, 'x');
   auto reader = behind_head<AnswerReader>(kChunkedHead);
