@@ -190,7 +190,6 @@ void Opening::judge_request(Bytes rest) {
       return fail(HandshakeResult::kUnsupportedVersion, Status::kUpgradeRequired, verdict.reason);
     case websocket::RequestKind::kUpgrade: break;
   }
-  key_ = field_or_empty(head.fields, "Sec-WebSocket-Key");
   from_client_.assign(rest.begin(), rest.end());
   step_ = Step::kConnecting;
   link_.connect();
@@ -256,7 +255,8 @@ void Opening::feed_answer(Bytes bytes) {
 
 void Opening::judge_answer(Bytes rest) {
   const http::AnswerHead& head = answer_.head();
-  const websocket::AnswerVerdict verdict = websocket::judge_answer(head.status, head.fields, key_);
+  const websocket::AnswerVerdict verdict =
+      websocket::judge_answer(head.status, head.fields, request_.head().fields);
   switch (verdict.kind) {
     case websocket::AnswerKind::kRefused: return begin_refusal(rest);
     case websocket::AnswerKind::kBad:

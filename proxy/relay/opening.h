@@ -117,7 +117,6 @@ class Opening {
   http::AnswerReader answer_;
   std::vector<std::uint8_t> from_client_;   // came behind the request
   std::vector<std::uint8_t> from_backend_;  // came behind the 101
-  std::string key_;
   TimePoint deadline_;
   std::optional<Outcome> outcome_;
   Step step_ = Step::kReadingRequest;

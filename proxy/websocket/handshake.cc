@@ -50,6 +50,46 @@ AnswerVerdict bad_answer(std::string_view reason) noexcept {
   return {AnswerKind::kBad, reason};
 }
 
+// Calls `visit` with each element that is not empty, of all fields of that name, until it returns false.
+// Whether it never did.
+template <class Visit>
+bool all_elements(Fields fields, std::string_view name, Visit visit) {
+  for (const HeaderField& field : fields) {
+    if (!equal_ignoring_case(field.name, name)) continue;
+    for (std::string_view list = field.value; !list.empty();) {
+      const std::string_view element = pop_list_element(list);
+      if (!element.empty() && !visit(element)) return false;
+    }
+  }
+  return true;
+}
+
+// Of an element of Sec-WebSocket-Extensions: its name, without its parameters (section 9.1).
+std::string_view extension_name(std::string_view extension) noexcept {
+  return trim(extension.substr(0, extension.find(';')));
+}
+
+AnswerVerdict judge_subprotocol(Fields answer, Fields request) noexcept {
+  constexpr std::string_view kName = "Sec-WebSocket-Protocol";
+  std::size_t chosen = 0;
+  const bool known = all_elements(answer, kName, [&](std::string_view protocol) {
+    ++chosen;
+    return !all_elements(request, kName, [&](std::string_view offer) { return offer != protocol; });
+  });
+  if (!known) return bad_answer("the backend's 101 has a subprotocol that was not offered");
+  if (chosen > 1) return bad_answer("the backend's 101 has more than one subprotocol");
+  return {AnswerKind::kSwitched, {}};
+}
+
+bool extensions_were_offered(Fields answer, Fields request) noexcept {
+  constexpr std::string_view kName = "Sec-WebSocket-Extensions";
+  return all_elements(answer, kName, [&](std::string_view extension) {
+    return !all_elements(request, kName, [&](std::string_view offer) {
+      return !equal_ignoring_case(extension_name(offer), extension_name(extension));
+    });
+  });
+}
+
 }  // namespace
 
 bool same_letters(std::string_view a, std::string_view b) noexcept {
@@ -77,13 +117,8 @@ std::string_view pop_list_element(std::string_view& list) noexcept {
 }
 
 bool has_token(Fields fields, std::string_view name, std::string_view token) noexcept {
-  for (const HeaderField& field : fields) {
-    if (!equal_ignoring_case(field.name, name)) continue;
-    for (std::string_view list = field.value; !list.empty();) {
-      if (equal_ignoring_case(pop_list_element(list), token)) return true;
-    }
-  }
-  return false;
+  return !all_elements(fields, name,
+                       [&](std::string_view element) { return !equal_ignoring_case(element, token); });
 }
 
 std::string accept_key(std::string_view key) {
@@ -121,38 +156,39 @@ RequestVerdict judge_request(std::string_view method, int http_version, Fields f
   return {RequestKind::kUpgrade, {}};
 }
 
-AnswerVerdict judge_answer(int status, Fields fields, std::string_view key) {
+AnswerVerdict judge_answer(int status, Fields answer, Fields request) {
   if (status != 101) return {};
   // A client compares the whole value here, not a token of a list (section 4.1).
-  const HeaderField* upgrade = find_field(fields, "Upgrade");
-  if (upgrade == nullptr || count_fields(fields, "Upgrade") != 1 ||
+  const HeaderField* upgrade = find_field(answer, "Upgrade");
+  if (upgrade == nullptr || count_fields(answer, "Upgrade") != 1 ||
       !equal_ignoring_case(upgrade->value, "websocket")) {
     return bad_answer("the backend's 101 does not upgrade to websocket");
   }
-  if (!has_token(fields, "Connection", "Upgrade")) {
+  if (!has_token(answer, "Connection", "Upgrade")) {
     return bad_answer("the backend's 101 lacks Connection: Upgrade");
   }
-  const HeaderField* accept = find_field(fields, "Sec-WebSocket-Accept");
+  const HeaderField* accept = find_field(answer, "Sec-WebSocket-Accept");
   if (accept == nullptr) return bad_answer("the backend's 101 lacks Sec-WebSocket-Accept");
-  if (count_fields(fields, "Sec-WebSocket-Accept") != 1) {
+  if (count_fields(answer, "Sec-WebSocket-Accept") != 1) {
     return bad_answer("the backend's 101 has more than one Sec-WebSocket-Accept");
   }
-  if (accept->value != accept_key(key)) return bad_answer("the backend's Sec-WebSocket-Accept is wrong");
-  return {AnswerKind::kSwitched, {}};
+  const HeaderField* key = find_field(request, "Sec-WebSocket-Key");
+  if (key == nullptr || accept->value != accept_key(key->value)) {
+    return bad_answer("the backend's Sec-WebSocket-Accept is wrong");
+  }
+  if (!extensions_were_offered(answer, request)) {
+    return bad_answer("the backend's 101 has an extension that was not offered");
+  }
+  return judge_subprotocol(answer, request);
 }
 
 ExtensionRules extension_rules(Fields answer_fields) noexcept {
   auto rules = ExtensionRules::kNone;
-  for (const HeaderField& field : answer_fields) {
-    if (!equal_ignoring_case(field.name, "Sec-WebSocket-Extensions")) continue;
-    for (std::string_view list = field.value; !list.empty();) {
-      const std::string_view extension = pop_list_element(list);
-      if (extension.empty()) continue;
-      const std::string_view name = trim(extension.substr(0, extension.find(';')));
-      if (!equal_ignoring_case(name, "permessage-deflate")) return ExtensionRules::kUnknown;
-      rules = ExtensionRules::kPermessageDeflate;
-    }
-  }
+  all_elements(answer_fields, "Sec-WebSocket-Extensions", [&](std::string_view extension) {
+    const bool known = equal_ignoring_case(extension_name(extension), "permessage-deflate");
+    rules = known ? ExtensionRules::kPermessageDeflate : ExtensionRules::kUnknown;
+    return known;
+  });
   return rules;
 }
 

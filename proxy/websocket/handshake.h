@@ -80,10 +80,11 @@ struct AnswerVerdict {
   bool operator==(const AnswerVerdict&) const = default;
 };
 
-// Judges a backend's answer to a request whose Sec-WebSocket-Key was `key` (section 4.1, the list of what
-// a client validates, steps 1 to 4). Extensions and subprotocols are left to the client. Throws as
-// accept_key() does.
-[[nodiscard]] AnswerVerdict judge_answer(int status, Fields fields, std::string_view key);
+// Judges a backend's answer to a valid upgrade request with those fields, as a client must (section 4.1, the
+// list of what it validates): a 101 chooses at most one subprotocol and only extensions, all of them offered.
+// Subprotocols compare exactly, extensions without regard to case; an empty field chooses nothing. Parameters
+// of extensions are left to the client. Throws as accept_key() does.
+[[nodiscard]] AnswerVerdict judge_answer(int status, Fields answer, Fields request);
 
 // What the Sec-WebSocket-Extensions of a 101 permit in frame headers (section 9.1).
 [[nodiscard]] ExtensionRules extension_rules(Fields answer_fields) noexcept;

@@ -146,6 +146,28 @@ class Refusals(IntegrationTest):
         self.assertEqual(server.rest(), b"")
         proxy.wait_metric("wskeep_handshakes_total", result="client_gone")
 
+    def test_choices_that_were_not_offered(self):
+        """A backend chooses among the subprotocols and extensions of the request, or no tunnel opens."""
+        protocol, extension = "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"
+        cases = {
+            "/protocol": ((protocol, "mqtt"), "the backend's 101 has a subprotocol that was not offered"),
+            "/protocols": ((protocol, "chat, chat"), "the backend's 101 has more than one subprotocol"),
+            "/extension": ((extension, "x-own"), "the backend's 101 has an extension that was not offered"),
+        }
+        early = frames.build(frames.TEXT, b"no tunnel")
+        backend = self.raw_backend(
+            lambda request: raw.switch(request, headers=[cases[request.line.split()[1]][0]], behind=early))
+        proxy = self.front(backend.port)
+        for path, (_, reason) in cases.items():
+            with self.subTest(path):
+                request = raw.upgrade_request(path, [(protocol, "chat"), (extension, "permessage-deflate")])
+                head, body = self.refused(proxy, request)
+                self.assertEqual(head.status, 502)
+                self.assertNotIn(b"no tunnel", body)
+                record = proxy.log("handshake failed", status=502, result="backend_bad_answer")
+                self.assertEqual(record["reason"], f"bad answer from backend: {reason}")
+                self.assertEqual(backend.accept().rest(), b"")
+
     def test_nothing_passes_before_the_101(self):
         """Frames behind the request stay with wskeep until the backend has really switched."""
         backend = self.raw_backend(lambda request: None)

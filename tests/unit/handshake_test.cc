@@ -131,17 +131,17 @@ TEST(JudgeRequest, AsksForVersion13) {
 
 TEST(JudgeAnswer, SwitchesOnlyOnARight101) {
   const AnswerVerdict ok{AnswerKind::kSwitched, {}};
-  EXPECT_EQ(judge_answer(101, good_answer(), kKey), ok);
-  EXPECT_EQ(judge_answer(101, with(good_answer(), "Upgrade", "WebSocket"), kKey), ok);
-  EXPECT_EQ(judge_answer(101, with(good_answer(), "Connection", "keep-alive, upgrade"), kKey), ok);
+  EXPECT_EQ(judge_answer(101, good_answer(), good_request()), ok);
+  EXPECT_EQ(judge_answer(101, with(good_answer(), "Upgrade", "WebSocket"), good_request()), ok);
+  EXPECT_EQ(judge_answer(101, with(good_answer(), "Connection", "keep-alive, upgrade"), good_request()), ok);
   for (const int status : {100, 102, 103, 200, 301, 401, 426, 500}) {
-    EXPECT_EQ(judge_answer(status, good_answer(), kKey), AnswerVerdict{}) << status;
+    EXPECT_EQ(judge_answer(status, good_answer(), good_request()), AnswerVerdict{}) << status;
   }
 }
 
 TEST(JudgeAnswer, RefusesWithAReason) {
   const auto reason = [](const FieldList& fields) {
-    const AnswerVerdict verdict = judge_answer(101, fields, kKey);
+    const AnswerVerdict verdict = judge_answer(101, fields, good_request());
     EXPECT_EQ(verdict.kind, AnswerKind::kBad);
     return verdict.reason;
   };
@@ -160,7 +160,58 @@ TEST(JudgeAnswer, RefusesWithAReason) {
             "the backend's 101 has more than one Sec-WebSocket-Accept");
   EXPECT_EQ(reason(with(good_answer(), "Sec-WebSocket-Accept", "S3PPLMBITXAQ9KYGZZHZRBK+XOO=")),
             "the backend's Sec-WebSocket-Accept is wrong");
-  EXPECT_EQ(judge_answer(101, good_answer(), "AAAAAAAAAAAAAAAAAAAAAA==").kind, AnswerKind::kBad);
+  const FieldList other = with(good_request(), "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==");
+  EXPECT_EQ(judge_answer(101, good_answer(), other).kind, AnswerKind::kBad);
+}
+
+TEST(JudgeAnswer, LetsTheBackendChooseOnlyWhatWasOffered) {
+  constexpr const char* kProtocol = "the backend's 101 has a subprotocol that was not offered";
+  constexpr const char* kTwo = "the backend's 101 has more than one subprotocol";
+  constexpr const char* kExtension = "the backend's 101 has an extension that was not offered";
+  constexpr const char* kProtocols = "Sec-WebSocket-Protocol";
+  constexpr const char* kExtensions = "sec-websocket-extensions";
+  struct Case {
+    const char* name;
+    std::vector<const char*> offered;  // a field each
+    std::vector<const char*> chosen;
+    const char* reason;  // null: the tunnel opens
+  };
+  const std::vector<Case> cases{
+      {kProtocols, {}, {""}, nullptr},
+      {kProtocols, {"chat"}, {}, nullptr},
+      {kProtocols, {"chat"}, {"chat"}, nullptr},
+      {kProtocols, {"chat, mqtt"}, {"mqtt"}, nullptr},
+      {kProtocols, {"chat", "mqtt"}, {"mqtt"}, nullptr},
+      {kProtocols, {}, {"chat"}, kProtocol},
+      {kProtocols, {"chat"}, {"Chat"}, kProtocol},
+      {kProtocols, {"chat"}, {"cha"}, kProtocol},
+      {kProtocols, {"chat"}, {"chat2"}, kProtocol},
+      {kProtocols, {"chat"}, {"chat;v=1"}, kProtocol},
+      {kProtocols, {"chat"}, {"chat", "mqtt"}, kProtocol},
+      {kProtocols, {"chat, mqtt"}, {"chat, mqtt"}, kTwo},
+      {kProtocols, {"chat, mqtt"}, {"chat", "mqtt"}, kTwo},
+      {kProtocols, {"chat"}, {"chat", "chat"}, kTwo},
+      {kExtensions, {}, {""}, nullptr},
+      {kExtensions, {"permessage-deflate"}, {}, nullptr},
+      {kExtensions, {"permessage-deflate"}, {"Permessage-Deflate; server_no_context_takeover"}, nullptr},
+      {kExtensions, {"a;x, b ;y=1"}, {"b; z"}, nullptr},
+      {kExtensions, {"a", "b"}, {"b, a"}, nullptr},
+      {kExtensions, {}, {"permessage-deflate"}, kExtension},
+      {kExtensions, {"permessage-deflate"}, {"x-webkit-deflate-frame"}, kExtension},
+      {kExtensions, {"permessage-deflate; x"}, {"x"}, kExtension},
+      {kExtensions, {"a"}, {"a, b"}, kExtension},
+      {kExtensions, {"a"}, {"a", "b"}, kExtension},
+      {kExtensions, {"a"}, {";a"}, kExtension},
+  };
+  for (const Case& c : cases) {
+    FieldList request = good_request();
+    FieldList answer = good_answer();
+    for (const char* value : c.offered) request.push_back({c.name, value});
+    for (const char* value : c.chosen) answer.push_back({c.name, value});
+    const AnswerVerdict expected = c.reason == nullptr ? AnswerVerdict{AnswerKind::kSwitched, {}}
+                                                       : AnswerVerdict{AnswerKind::kBad, c.reason};
+    EXPECT_EQ(judge_answer(101, answer, request), expected) << testing::PrintToString(c.chosen);
+  }
 }
 
 TEST(ExtensionRulesOf, FollowTheAnswer) {
