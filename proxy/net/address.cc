@@ -54,6 +54,23 @@ std::string host_port_text(const std::string& host, std::uint16_t port) {
   return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+std::optional<SocketAddress> literal_address(std::string_view ip, std::uint16_t port) noexcept {
+  std::array<char, INET6_ADDRSTRLEN> text{};  // inet_pton wants a zero at the end, and takes one before it
+  if (ip.size() >= text.size() || ip.find('\0') != std::string_view::npos) return std::nullopt;
+  ip.copy(text.data(), ip.size());
+  sockaddr_in v4{};
+  if (inet_pton(AF_INET, text.data(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    return SocketAddress(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+  }
+  sockaddr_in6 v6{};
+  if (inet_pton(AF_INET6, text.data(), &v6.sin6_addr) != 1) return std::nullopt;
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  return SocketAddress(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+}
+
 std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;

@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace wskeep::net {
@@ -40,6 +42,9 @@ class SocketAddress {
 
 // "host:port" with an IPv6 host in brackets, for messages.
 std::string host_port_text(const std::string& host, std::uint16_t port);
+
+// The address that a literal names, IPv6 without brackets or a zone. None if it names none; resolves nothing.
+std::optional<SocketAddress> literal_address(std::string_view ip, std::uint16_t port) noexcept;
 
 // All TCP addresses of `host` (a name or a literal, IPv6 without brackets), in the resolver's order, at least
 // one. Throws std::runtime_error with the resolver's words.

@@ -34,6 +34,18 @@ TEST(SocketAddress, ShowsItselfAsOperatorsWriteIt) {
   }
 }
 
+TEST(LiteralAddress, IsWhatIsWrittenAndNoName) {
+  EXPECT_EQ(literal_address("192.0.2.1", 80)->text(), "192.0.2.1:80");
+  EXPECT_EQ(literal_address("2001:DB8::0:1", 0)->text(), "[2001:db8::1]:0");
+  EXPECT_EQ(literal_address("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", 1)->family(), AF_INET6);
+  for (const std::string_view text :
+       {"", "localhost", "[::1]", "::1%lo", "192.0.2", "192.0.2.01", "192.0.2.1 ", "192.0.2.1:80",
+        "0x7f.0.0.1", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2555"}) {
+    EXPECT_FALSE(literal_address(text, 80)) << text;
+  }
+  EXPECT_FALSE(literal_address(std::string_view("192.0.2.1\0", 10), 80));
+}
+
 TEST(Resolve, GivesLiteralsBackAndNamesTheirAddresses) {
   EXPECT_EQ(resolve("127.0.0.1", 3000).front().port(), 3000);
   EXPECT_EQ(resolve("::1", 3000).front().family(), AF_INET6);
