@@ -101,6 +101,9 @@ struct Limits {
   // One request or answer head; beyond it 431 (502 for an answer).
   std::size_t header_bytes = std::size_t{16} * 1024;
   milliseconds handshake_timeout{10'000};  // from accept to the whole request head; then 408
+  std::size_t max_frame = 0;               // payload bytes of one data frame, either way; then 1009. 0: any
+  // Pings and pongs of one client, and as many at once; then 1008. 0: any.
+  std::uint32_t control_frames_per_second = 0;
 
   bool operator==(const Limits&) const = default;
 };

@@ -152,6 +152,10 @@ void describe(Visitor& v, Limits& limits) {
            "the largest request or answer head; beyond it 431 (502 for an answer)");
   v.option("handshake_timeout", limits.handshake_timeout, kTimeout,
            "how long a client may take to send its request head; then 408");
+  v.option("max_frame", limits.max_frame, Size{0, kGiB},
+           "the largest payload of one data frame, from either side; beyond it Close 1009; 0: any");
+  v.option("control_frames_per_second", limits.control_frames_per_second, Integer{0, 1'000'000},
+           "pings and pongs that a client may send in a second; beyond it Close 1008; 0: any");
 }
 
 template <class Visitor>

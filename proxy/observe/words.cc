@@ -27,6 +27,9 @@ constexpr std::array<CloseReasonWord, kCloseReasons> kCloseReasonWords = {{
     {"idle", Initiator::kWskeep},
     {"max_age", Initiator::kWskeep},
     {"protocol_error", Initiator::kWskeep},
+    {"client_frame_too_large", Initiator::kWskeep},
+    {"backend_frame_too_large", Initiator::kWskeep},
+    {"control_flood", Initiator::kWskeep},
     {"shutdown", Initiator::kWskeep},
     {"internal_error", Initiator::kWskeep},
 }};
@@ -43,7 +46,8 @@ constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords 
     "accepted",           "bad_request", "request_timeout", "unsupported_version",
     "head_too_large",     "not_upgrade", "refused",         "backend_unreachable",
     "backend_bad_answer", "unavailable", "backend_timeout", "client_gone"};
-constexpr std::array<std::string_view, kLimits> kLimitWords = {"descriptors", "header_bytes"};
+constexpr std::array<std::string_view, kLimits> kLimitWords = {"descriptors", "header_bytes", "max_frame",
+                                                               "control_frames_per_second"};
 
 template <class Words, class Enum>
 std::string_view word(const Words& words, Enum value) {

@@ -44,13 +44,16 @@ enum class CloseReason : std::uint8_t {
   kBackendUnresponsive,  // the backend stayed silent, or its TCP acknowledges nothing any more
   kClientWriteStalled,   // the client took no byte for write_stall_timeout
   kBackendWriteStalled,
-  kIdle,           // no data for idle_timeout
-  kMaxAge,         // it was max_age old
-  kProtocolError,  // still there close_timeout after an illegal frame
+  kIdle,                 // no data for idle_timeout
+  kMaxAge,               // it was max_age old
+  kProtocolError,        // still there close_timeout after an illegal frame
+  kClientFrameTooLarge,  // the client began a data frame over max_frame
+  kBackendFrameTooLarge,
+  kControlFlood,   // the client sent more pings and pongs than control_frames_per_second
   kShutdown,       // wskeep is stopping
   kInternalError,  // out of memory or the like
 };
-inline constexpr std::size_t kCloseReasons = 17;
+inline constexpr std::size_t kCloseReasons = 20;
 
 // How a handshake ended.
 enum class HandshakeResult : std::uint8_t {
@@ -70,8 +73,8 @@ enum class HandshakeResult : std::uint8_t {
 inline constexpr std::size_t kHandshakeResults = 12;
 
 // A limit that was met.
-enum class Limit : std::uint8_t { kDescriptors, kHeaderBytes };
-inline constexpr std::size_t kLimits = 2;
+enum class Limit : std::uint8_t { kDescriptors, kHeaderBytes, kMaxFrame, kControlFramesPerSecond };
+inline constexpr std::size_t kLimits = 4;
 
 std::string_view to_string(Leg leg) noexcept;
 std::string_view to_string(Direction direction) noexcept;

@@ -10,7 +10,7 @@ using websocket::ControlFrame;
 using websocket::ControlPayload;
 using websocket::Opcode;
 
-void HeldControl::add(std::span<const std::uint8_t> bytes) noexcept {
+void HeldBeginning::add(std::span<const std::uint8_t> bytes) noexcept {
   assert(size_ + bytes.size() <= bytes_.size());
   std::copy(bytes.begin(), bytes.end(), bytes_.begin() + size_);
   size_ = static_cast<std::uint8_t>(size_ + bytes.size());

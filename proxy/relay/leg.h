@@ -24,10 +24,11 @@
 
 namespace wskeep::relay {
 
-// The beginning of a control frame that the end of a read has cut; it passes or vanishes as a whole.
-class HeldControl {
+// The beginning of a frame that the end of a read has cut, while it may yet vanish: of a control frame, or of
+// a data frame's header.
+class HeldBeginning {
  public:
-  // The scanner has seen to it that no control frame is longer than the array.
+  // The scanner has seen to it that neither is longer than the array.
   void add(std::span<const std::uint8_t> bytes) noexcept;
   std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), size_}; }
 
@@ -50,6 +51,7 @@ class Leg {
   enum class Input : std::uint8_t {
     kFrames,   // scanned and passed on
     kRaw,      // passed on unseen: behind a Close or an illegal frame
+    kRefused,  // read and dropped: the peer broke a limit, and a Close waits for it
     kDiscard,  // read and dropped: the session is ending
     kEnded,    // there are no more
   };
@@ -104,7 +106,7 @@ class Leg {
   std::uint64_t bytes_received = 0;
   std::uint64_t frames_received = 0;
   std::unique_ptr<SilenceLook> look;  // while we wonder why the peer is silent
-  std::unique_ptr<HeldControl> held;
+  std::unique_ptr<HeldBeginning> held;
   std::optional<websocket::CloseCode> close_code;  // of the Close that the peer sent
   std::uint32_t pings_sent = 0;                    // ours
   Input input = Input::kFrames;

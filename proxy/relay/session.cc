@@ -148,7 +148,7 @@ void Session::go_away() noexcept {
 // Close 1001 to the client, at the next boundary. It is the reason once it has gone: an end that comes while
 // it waits has another one. Behind a frame that stands still it would wait for ever, so its time is limited.
 void Session::leave(CloseReason reason) noexcept {
-  if (phase_ != Phase::kOpen || client_.wants_close()) return;
+  if (phase_ != Phase::kOpen || is_leaving()) return;
   lifetime_.stop();
   leaving_ = reason;
   client_.want_close();
@@ -162,6 +162,9 @@ Session::Goodbye Session::words_of_leaving() const noexcept {
   switch (leaving_) {
     case CloseReason::kMaxAge: return {websocket::kGoingAway, "max age"};
     case CloseReason::kIdle: return {websocket::kGoingAway, "idle"};
+    case CloseReason::kClientFrameTooLarge:
+    case CloseReason::kBackendFrameTooLarge: return {websocket::kMessageTooBig, "frame too large"};
+    case CloseReason::kControlFlood: return {websocket::kPolicyViolation, "too many control frames"};
     default: return {websocket::kGoingAway, "going away"};
   }
 }
@@ -223,6 +226,7 @@ void Session::stream_broke() noexcept {
 
 void Session::stream_ended(Leg& from) noexcept {
   Leg& to = other(from);
+  if (from.input == Leg::Input::kRefused) end_refused(from);
   const CloseReason reason =
       from.name() == observe::Leg::kClient ? CloseReason::kClientEof : CloseReason::kBackendEof;
   if (from.held) {
@@ -285,7 +289,8 @@ void Session::end(CloseReason reason, const Goodbye& to_client, const Goodbye& t
 // A last Close, where the stream allows one: at a frame boundary, with no Close or illegal frame before it.
 void Session::say(const Goodbye& goodbye, Leg& to) noexcept {
   const Leg& from = other(to);
-  if (!goodbye.code || from.input != Leg::Input::kFrames || from.scanner.data_frame_open()) return;
+  const bool intact = from.input == Leg::Input::kFrames || from.input == Leg::Input::kRefused;
+  if (!goodbye.code || !intact || from.scanner.data_frame_open()) return;
   to.outlet.send(websocket::ControlFrame::close(*goodbye.code, goodbye.reason, to.mask_key()).bytes());
 }
 
@@ -317,8 +322,8 @@ bool Session::still_draining() noexcept {
 // Whether what the phase waits for is still under way, when its time is up.
 bool Session::goes_on() const noexcept {
   switch (phase_) {
-    // The frame that our Close waits behind: it is coming in, or the client has yet to take what came.
-    case Phase::kOpen: return backend_.traffic || client_.outlet.waiting() != 0;
+    // The frame that our Close waits behind: it is coming in, or who is told has yet to take what came.
+    case Phase::kOpen: return other(told()).traffic || told().outlet.waiting() != 0;
     case Phase::kHalfClosed: return client_.traffic || backend_.traffic;
     case Phase::kBroken:
     case Phase::kClosing:
@@ -336,7 +341,9 @@ void Session::end_phase() noexcept {
     return;
   }
   switch (phase_) {
-    case Phase::kOpen: return end(leaving_, {}, {});
+    case Phase::kOpen:
+      if (told().input == Leg::Input::kRefused) return end_refused(told());
+      return end(leaving_, {}, {});
     case Phase::kOver: return;
     case Phase::kBroken: {
       const Goodbye goodbye{websocket::kProtocolError, "protocol error"};

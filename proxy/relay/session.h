@@ -16,6 +16,7 @@
 
 #include "config/config.h"
 #include "proxy/keepalive/lifetime.h"
+#include "proxy/keepalive/token_bucket.h"
 #include "proxy/observe/words.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/latency_summary.h"
@@ -110,6 +111,7 @@ class Session {
   void relay(Leg& from, std::span<const std::uint8_t> in) noexcept;
   void relay_unseen(Leg& from, std::size_t size) noexcept;
   void note_received(Leg& from, std::size_t size) noexcept;
+  template <bool kLimited>
   void relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept;
   void relay_control(Leg& from, std::span<const std::uint8_t> piece, bool whole, Gather& out) noexcept;
   void show_held(Leg& from, Gather& out) noexcept;
@@ -122,6 +124,12 @@ class Session {
   void after_write(Leg& to) noexcept;
   bool may_inject(const Leg& to) const noexcept;
   void inject(Leg& to) noexcept;
+
+  // Limits (session_limits.cc).
+  bool admits(Leg& from, std::span<const std::uint8_t> piece, bool whole, Gather& out) noexcept;
+  bool floods(const Leg& from) noexcept;
+  void refuse(Leg& from, observe::CloseReason reason, Gather& out) noexcept;
+  void end_refused(Leg& from) noexcept;
 
   // Keepalive (session_keepalive.cc).
   void beat(Leg& leg, TimePoint now) noexcept;
@@ -141,6 +149,10 @@ class Session {
     std::string_view reason;                   // a literal
   };
   void leave(observe::CloseReason reason) noexcept;
+  bool is_leaving() const noexcept { return client_.wants_close() || backend_.wants_close(); }
+  // Who is told why: the one that broke a limit, or else the client.
+  Leg& told() noexcept { return backend_.input == Leg::Input::kRefused ? backend_ : client_; }
+  const Leg& told() const noexcept { return backend_.input == Leg::Input::kRefused ? backend_ : client_; }
   Goodbye words_of_leaving() const noexcept;
   void check_lifetime(TimePoint now) noexcept;
   void enter(Phase phase) noexcept;
@@ -171,6 +183,7 @@ class Session {
   LatencySummary latency_;
   TimePoint last_pong_at_{};
   std::chrono::duration<std::uint32_t, std::micro> tcp_rtt_{0};  // zero: not known
+  keepalive::TokenBucket control_frames_;                        // of the client
   SessionIdentity identity_;
   std::optional<observe::CloseReason> reason_;
   observe::CloseReason leaving_ = observe::CloseReason::kShutdown;  // why our Close waits, while it does

@@ -9,6 +9,7 @@
 namespace wskeep::relay {
 
 using net::IoResult;
+using observe::CloseReason;
 using observe::FrameKind;
 using websocket::ControlFrame;
 using websocket::ControlPayload;
@@ -51,6 +52,7 @@ observe::PongKind kind_of(keepalive::Pong::Result result) {
 bool Session::may_read(const Leg& from) const noexcept {
   switch (from.input) {
     case Leg::Input::kEnded: return false;
+    case Leg::Input::kRefused:
     case Leg::Input::kDiscard: return true;
     case Leg::Input::kFrames:
     case Leg::Input::kRaw: break;
@@ -122,12 +124,12 @@ void Session::read_from(Leg& from) noexcept {
 }
 
 void Session::relay(Leg& from, std::span<const std::uint8_t> in) noexcept {
-  if (from.input == Leg::Input::kDiscard || from.input == Leg::Input::kEnded) return;
+  if (from.input != Leg::Input::kFrames && from.input != Leg::Input::kRaw) return;
   Leg& to = other(from);
   note_received(from, in.size());
   Gather out(to.outlet);
   if (from.input == Leg::Input::kFrames) {
-    relay_frames(from, in, out);
+    site_->limits.max_frame == 0 ? relay_frames<false>(from, in, out) : relay_frames<true>(from, in, out);
   } else {
     out.add(in);
   }
@@ -156,6 +158,8 @@ void Session::note_received(Leg& from, std::size_t size) noexcept {
   environment_.counters.bytes[direction_from(from)].add(size);
 }
 
+// What a limit of frames costs, only those pay who have set one.
+template <bool kLimited>
 void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& out) noexcept {
   Leg& to = other(from);
   auto& frames = environment_.counters.frames[direction_from(from)];
@@ -175,6 +179,7 @@ void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& 
       relay_control(from, piece, whole, out);
     } else {
       data = true;
+      if (kLimited && !admits(from, piece, whole, out)) break;
       out.add(piece);
     }
     if (!whole) break;
@@ -189,7 +194,7 @@ void Session::relay_frames(Leg& from, std::span<const std::uint8_t> in, Gather& 
   if (data) lifetime_.data_came(environment_.clock.about_now());
 }
 
-// Passes on the beginning of a control frame that will never be whole.
+// Passes on the beginning of a frame that has become sure to pass, or will never be whole.
 void Session::show_held(Leg& from, Gather& out) noexcept {
   if (!from.held) return;
   out.add(from.held->bytes());
@@ -201,7 +206,7 @@ void Session::relay_control(Leg& from, std::span<const std::uint8_t> piece, bool
                             Gather& out) noexcept {
   changed_ = true;
   if (whole && !from.held) return relay_control_frame(from, piece, out);
-  if (!from.held) from.held.reset(new (std::nothrow) HeldControl);
+  if (!from.held) from.held.reset(new (std::nothrow) HeldBeginning);
   if (!from.held) return end_for_lack_of_memory();
   from.held->add(piece);
   if (!whole) return;
@@ -225,6 +230,7 @@ void Session::relay_control_frame(Leg& from, std::span<const std::uint8_t> frame
 }
 
 void Session::relay_ping(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept {
+  if (floods(from)) return refuse(from, CloseReason::kControlFlood, out);
   const ControlPayload payload(from.scanner.header(), frame);
   if (answers_pings(from)) return answer_ping(from, payload);
   out.add(frame);
@@ -258,6 +264,7 @@ void Session::answer_ping(Leg& from, const ControlPayload& payload) noexcept {
 }
 
 void Session::relay_pong(Leg& from, std::span<const std::uint8_t> frame, Gather& out) noexcept {
+  if (floods(from)) return refuse(from, CloseReason::kControlFlood, out);
   const TimePoint now = environment_.clock.now();
   const ControlPayload payload(from.scanner.header(), frame);
   const keepalive::Pong pong = from.heartbeat.pong(payload.bytes(), now);
@@ -324,7 +331,9 @@ void Session::inject(Leg& to) noexcept {
   changed_ = true;
   const bool closes = to.wants_close();
   to.inject();
-  if (closes) {
+  if (closes && to.input == Leg::Input::kRefused) {
+    end_refused(to);
+  } else if (closes) {
     const Goodbye words = words_of_leaving();
     to.outlet.send(ControlFrame::close(*words.code, words.reason, to.mask_key()).bytes());
     // Ours was the first Close: the client's answer passes to the backend, and nothing more to the client.

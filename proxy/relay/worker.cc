@@ -46,6 +46,9 @@ bool died(observe::CloseReason reason) {
     case CloseReason::kIdle:
     case CloseReason::kMaxAge:
     case CloseReason::kProtocolError:
+    case CloseReason::kClientFrameTooLarge:
+    case CloseReason::kBackendFrameTooLarge:
+    case CloseReason::kControlFlood:
     case CloseReason::kShutdown:
     case CloseReason::kInternalError: return false;
   }

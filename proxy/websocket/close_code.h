@@ -10,6 +10,8 @@ using CloseCode = std::uint16_t;
 inline constexpr CloseCode kGoingAway = 1001;
 inline constexpr CloseCode kProtocolError = 1002;
 inline constexpr CloseCode kNoCode = 1005;  // what a Close without a code means; never on the wire
+inline constexpr CloseCode kPolicyViolation = 1008;
+inline constexpr CloseCode kMessageTooBig = 1009;
 inline constexpr CloseCode kInternalError = 1011;
 
 // Whether an endpoint may put `code` into a Close frame: assigned by RFC 6455 or the IANA registry and not

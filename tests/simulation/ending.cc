@@ -131,6 +131,9 @@ void Ending::check_reason(const relay::Session& session, const Views& legs) {
       holds = illegal_ && closing_since_ && now - *closing_since_ >= settings_.close_timeout;
       break;
     case CloseReason::kShutdown: holds = cut_ || went_away_; break;
+    case CloseReason::kClientFrameTooLarge:
+    case CloseReason::kBackendFrameTooLarge:
+    case CloseReason::kControlFlood:  // nothing is limited here
     case CloseReason::kInternalError: holds = false; break;
     case CloseReason::kNetworkDead:
     case CloseReason::kAppStalled:

@@ -89,7 +89,7 @@ Config with_nothing_at_its_default() {
                   {milliseconds{100}, milliseconds{2'592'000'000}, 90},
                   4'999,
                   std::nullopt};
-  config.limits = {1'048'576, milliseconds{59'000}};
+  config.limits = {1'048'576, milliseconds{59'000}, 65'536, 777};
   config.metrics.max_connections = 0;
   config.admin.address = HostPort{"::", 0};
   config.log = {LogLevel::kDebug, LogFormat::kJson};
