@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "proxy/keepalive/settings.h"
+#include "proxy/net/ip_range.h"
+#include "proxy/websocket/origin.h"
 
 namespace wskeep::config {
 
@@ -143,6 +145,8 @@ struct Site {
 struct Config : Site {
   std::vector<Listener> listeners{Listener{}};  // at least one
   std::optional<std::uint32_t> workers;         // none is "auto": the CPU quota of the cgroup, rounded up
+  std::vector<net::IpRange> trusted_proxies;    // whose word about the client is taken
+  std::vector<websocket::OriginPattern> allowed_origins;  // whose web pages may open sessions; empty: all
   Metrics metrics;
   Admin admin;
   Log log;

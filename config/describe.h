@@ -15,6 +15,7 @@
 #include <cstddef>
 
 #include "config/config.h"
+#include "config/trust.h"
 #include "config/values.h"
 
 namespace wskeep::config {
@@ -185,6 +186,10 @@ void describe(Visitor& v, Config& config) {
   v.group("keepalive", config.keepalive, "pings, pongs and who counts as dead");
   v.group("relay", config.relay, "how bytes pass and how sessions end");
   v.group("limits", config.limits, "what a client may ask for");
+  v.option("trusted_proxies", config.trusted_proxies, IpRanges{64},
+           "peers whose word about the client is taken: X-Forwarded-For and the like");
+  v.option("allowed_origins", config.allowed_origins, Origins{64},
+           "whose web pages may open sessions; a request with another Origin gets 403");
   v.group("metrics", config.metrics, "what is exported");
   v.group("admin", config.admin, "the operator's own address");
   v.group("log", config.log, "what is logged");

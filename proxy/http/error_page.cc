@@ -7,6 +7,7 @@ namespace wskeep::http {
 std::string_view phrase(Status status) noexcept {
   switch (status) {
     case Status::kBadRequest: return "Bad Request";
+    case Status::kForbidden: return "Forbidden";
     case Status::kRequestTimeout: return "Request Timeout";
     case Status::kUpgradeRequired: return "Upgrade Required";
     case Status::kHeaderFieldsTooLarge: return "Request Header Fields Too Large";

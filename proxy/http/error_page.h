@@ -11,6 +11,7 @@ namespace wskeep::http {
 
 enum class Status : std::uint16_t {
   kBadRequest = 400,
+  kForbidden = 403,
   kRequestTimeout = 408,
   kUpgradeRequired = 426,
   kHeaderFieldsTooLarge = 431,

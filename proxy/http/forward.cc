@@ -50,18 +50,6 @@ class HopByHop {
   std::vector<std::string_view> options_;  // what the Connection fields list
 };
 
-// Servers that follow CGI take an underscore for a dash.
-bool tells_forwarding(std::string_view name) noexcept {
-  constexpr auto kNames = std::to_array<std::string_view>(
-      {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"});
-  const auto same = [](char c, char of_name) {
-    return (c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c) == of_name;
-  };
-  return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view other) {
-    return std::equal(name.begin(), name.end(), other.begin(), other.end(), same);
-  });
-}
-
 void append_field(std::string& head, std::string_view name, std::string_view value) {
   head.append(name).append(": ").append(value).append("\r\n");
 }
@@ -87,11 +75,7 @@ std::string upgrade_head(const RequestHead& request, const ClientSide& client) {
       append_field(head, name, value);
     }
   }
-  append_field(head, "X-Forwarded-For", client.address);
-  append_field(head, "X-Forwarded-Proto", client.scheme);
-  if (const auto* host = websocket::find_field(request.fields, "Host")) {
-    append_field(head, "X-Forwarded-Host", host->value);
-  }
+  append_forwarding(head, request, client);
   head.append("\r\n");
   return head;
 }

@@ -10,21 +10,15 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http/forwarding.h"
 #include "proxy/http/head.h"
 
 namespace wskeep::http {
 
-// What X-Forwarded-... tells the backend about the client's connection.
-struct ClientSide {
-  std::string_view address;          // the client's IP address as text, without port or brackets
-  std::string_view scheme = "http";  // "http" or "https"
-};
-
 // The head for the backend, its empty last line included. The request must have been judged
 // RequestKind::kUpgrade. `Connection: Upgrade` and `Upgrade: websocket` stand alone, in the places of the
-// first such fields, so that no other protocol can be chosen. X-Forwarded-For, -Proto, -Host and Forwarded
-// from the client are dropped, also when spelled with underscores, which CGI-like backends can't tell
-// apart; our own three X-Forwarded fields stand at the end. There is no body, so Trailer goes too.
+// first such fields, so that no other protocol can be chosen. The forwarding fields (forwarding.h) stand at
+// the end. There is no body, so Trailer goes too.
 [[nodiscard]] std::string upgrade_head(const RequestHead& request, const ClientSide& client);
 
 // The head for the client of an answer other than 101, its empty last line included, with our HTTP version

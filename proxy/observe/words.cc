@@ -43,9 +43,9 @@ constexpr std::array<std::string_view, kConnectionStates> kConnectionStateWords 
 constexpr std::array<std::string_view, kPongKinds> kPongKindWords = {"matched", "late", "foreign"};
 constexpr std::array<std::string_view, kInitiators> kInitiatorWords = {"client", "backend", "wskeep"};
 constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords = {
-    "accepted",           "bad_request", "request_timeout", "unsupported_version",
-    "head_too_large",     "not_upgrade", "refused",         "backend_unreachable",
-    "backend_bad_answer", "unavailable", "backend_timeout", "client_gone"};
+    "accepted",       "bad_request",     "origin_refused", "request_timeout",     "unsupported_version",
+    "head_too_large", "not_upgrade",     "refused",        "backend_unreachable", "backend_bad_answer",
+    "unavailable",    "backend_timeout", "client_gone"};
 constexpr std::array<std::string_view, kLimits> kLimitWords = {"descriptors", "header_bytes", "max_frame",
                                                                "control_frames_per_second"};
 

@@ -59,6 +59,7 @@ inline constexpr std::size_t kCloseReasons = 20;
 enum class HandshakeResult : std::uint8_t {
   kAccepted,
   kBadRequest,          // 400
+  kOriginRefused,       // 403: from a web page that allowed_origins doesn't name
   kRequestTimeout,      // 408: no whole request head in time
   kUnsupportedVersion,  // 426
   kHeadTooLarge,        // 431
@@ -70,7 +71,7 @@ enum class HandshakeResult : std::uint8_t {
   kBackendTimeout,      // 504: connect or answer
   kClientGone,          // the client left before the answer
 };
-inline constexpr std::size_t kHandshakeResults = 12;
+inline constexpr std::size_t kHandshakeResults = 13;
 
 // A limit that was met.
 enum class Limit : std::uint8_t { kDescriptors, kHeaderBytes, kMaxFrame, kControlFramesPerSecond };

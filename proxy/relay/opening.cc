@@ -20,6 +20,7 @@ namespace {
 constexpr std::chrono::milliseconds kLingerTime{2'000};
 constexpr std::chrono::seconds kRetryAfter{1};
 constexpr int kReadsPerTurn = 4;
+constexpr std::size_t kLoggedOrigin = 200;  // bytes of it
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -179,6 +180,7 @@ void Opening::read_request() {
 
 void Opening::judge_request(Bytes rest) {
   const http::RequestHead& head = request_.head();
+  entrance_.hear(head.fields, config_->trusted_proxies);
   const websocket::RequestVerdict verdict = websocket::judge_request(head.method, head.version, head.fields);
   switch (verdict.kind) {
     case websocket::RequestKind::kNotWebsocket:
@@ -189,6 +191,10 @@ void Opening::judge_request(Bytes rest) {
     case websocket::RequestKind::kUnsupportedVersion:
       return fail(HandshakeResult::kUnsupportedVersion, Status::kUpgradeRequired, verdict.reason);
     case websocket::RequestKind::kUpgrade: break;
+  }
+  if (!websocket::origin_is_allowed(config_->allowed_origins, head.fields)) {
+    return fail(HandshakeResult::kOriginRefused, Status::kForbidden, "this Origin is not allowed here",
+                field_or_empty(head.fields, "Origin").substr(0, kLoggedOrigin));
   }
   from_client_.assign(rest.begin(), rest.end());
   step_ = Step::kConnecting;
@@ -204,9 +210,9 @@ void Opening::ask_if_connected() {
   if (link_.state() != BackendLink::State::kReady) return;
   step_ = Step::kAwaitingAnswer;
   wait(config_->backend.handshake_timeout);
-  const std::string host = caller().peer.host();
-  link_.out().send(
-      bytes_of(http::upgrade_head(request_.head(), {.address = host, .scheme = caller().scheme})));
+  const std::string ip = ip_text(caller().peer);
+  const http::ClientSide client{.address = ip, .scheme = caller().scheme, .trusted = caller().trusted};
+  link_.out().send(bytes_of(http::upgrade_head(request_.head(), client)));
 }
 
 void Opening::read_answer() {
@@ -334,7 +340,7 @@ void Opening::linger() noexcept {
 Opening::Opened Opening::take() {
   const http::RequestHead& request = request_.head();
   const http::AnswerHead& answer = answer_.head();
-  const std::string client = caller().peer.text();
+  const std::string client = shown(caller().client);
   SessionIdentity identity(
       environment_.random.next(),
       {.client = client,

@@ -55,7 +55,7 @@ void report_failed_handshake(const Opening& opening) noexcept try {
   const auto level =
       outcome.result == observe::HandshakeResult::kClientGone ? log::LogLevel::kDebug : log::LogLevel::kInfo;
   if (!log::enabled(level)) return;
-  const std::string client = opening.caller().peer.text();
+  const std::string client = shown(opening.caller().client);
   const std::initializer_list<log::Field> fields = {{"client", client},
                                                     {"result", to_string(outcome.result)},
                                                     {"status", outcome.status},

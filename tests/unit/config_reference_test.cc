@@ -90,6 +90,13 @@ Config with_nothing_at_its_default() {
                   4'999,
                   std::nullopt};
   config.limits = {1'048'576, milliseconds{59'000}, 65'536, 777};
+  config.trusted_proxies.resize(3);
+  EXPECT_FALSE(net::IpRange::read("10.0.0.0/8", config.trusted_proxies[0]));
+  EXPECT_FALSE(net::IpRange::read("2001:db8::/32", config.trusted_proxies[1]));
+  EXPECT_FALSE(net::IpRange::read("unix", config.trusted_proxies[2]));
+  config.allowed_origins.resize(2);
+  EXPECT_FALSE(websocket::OriginPattern::read("https://*.a.example:8443", config.allowed_origins[0]));
+  EXPECT_FALSE(websocket::OriginPattern::read("same", config.allowed_origins[1]));
   config.metrics.max_connections = 0;
   config.admin.address = HostPort{"::", 0};
   config.log = {LogLevel::kDebug, LogFormat::kJson};

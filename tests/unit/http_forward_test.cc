@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kForwarded =
     "X-Forwarded-For: 192.0.2.7\r\n"
     "X-Forwarded-Proto: http\r\n"
-    "X-Forwarded-Host: a.example\r\n";
+    "X-Forwarded-Host: a.example\r\n"
+    "Forwarded: for=192.0.2.7;host=a.example;proto=http\r\n";
 
 // What becomes of an upgrade request with these header lines, without the request line and the lines that
 // always end the head.
@@ -59,9 +60,13 @@ TEST(UpgradeHead, IsReadBackAsWritten) {
   const Fed fed = backend.feed(bytes_of(head));
   EXPECT_EQ(fed, (Fed{Progress::kComplete, head.size()})) << backend.reason();
   const std::vector<websocket::HeaderField> fields{
-      {"Host", "a.example"},          {"Connection", "Upgrade"},
-      {"Upgrade", "websocket"},       {"X-Forwarded-For", "2001:db8::1"},
-      {"X-Forwarded-Proto", "https"}, {"X-Forwarded-Host", "a.example"}};
+      {"Host", "a.example"},
+      {"Connection", "Upgrade"},
+      {"Upgrade", "websocket"},
+      {"X-Forwarded-For", "2001:db8::1"},
+      {"X-Forwarded-Proto", "https"},
+      {"X-Forwarded-Host", "a.example"},
+      {"Forwarded", "for=\"[2001:db8::1]\";host=a.example;proto=https"}};
   EXPECT_EQ(backend.head().fields, fields);
 }
 
