@@ -134,8 +134,9 @@ IoResult SocketTransport::write(std::span<const iovec> pieces) noexcept {
   return bytes < 0 ? failure(errno) : moved(bytes);
 }
 
-void SocketTransport::shutdown_write() noexcept {
+bool SocketTransport::shutdown_write() noexcept {
   (void)::shutdown(descriptor_.get(), SHUT_WR);
+  return true;
 }
 
 std::optional<std::chrono::nanoseconds> SocketTransport::round_trip_time() noexcept {

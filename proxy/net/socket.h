@@ -66,7 +66,7 @@ class SocketTransport final : public Transport {
 
   [[nodiscard]] IoResult read(std::span<std::uint8_t> into) noexcept override;
   [[nodiscard]] IoResult write(std::span<const iovec> pieces) noexcept override;
-  void shutdown_write() noexcept override;
+  [[nodiscard]] bool shutdown_write() noexcept override;
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override;
   std::optional<SendProgress> send_progress() noexcept override;
   int plain_socket() const noexcept override { return descriptor_.get(); }

@@ -43,10 +43,12 @@ class Transport {
 
   [[nodiscard]] virtual IoResult read(std::span<std::uint8_t> into) noexcept = 0;
   // Writes the pieces in order; takes what fits. At most 1,024 pieces (IOV_MAX). Taking less than all
-  // promises, as kBlocked does, an event when there is room again.
+  // promises, as kBlocked does, an event when there is room again; the next write must then begin with what
+  // was not taken and have no less of it, for TLS may have made a record of that.
   [[nodiscard]] virtual IoResult write(std::span<const iovec> pieces) noexcept = 0;
-  // Nothing more will be written: the peer sees the end after what was written.
-  virtual void shutdown_write() noexcept = 0;
+  // Nothing more will be written: the peer sees the end after what was written. False when there is no room
+  // for the end itself: an event tells when to call again.
+  [[nodiscard]] virtual bool shutdown_write() noexcept = 0;
   // The kernel's smoothed round trip time, where there is one.
   virtual std::optional<std::chrono::nanoseconds> round_trip_time() noexcept = 0;
   // Nothing where there is no TCP to ask. Two system calls: for when a timeout is due.

@@ -72,12 +72,8 @@ void Outlet::flush() noexcept {
 
 void Outlet::finish() noexcept {
   if (done()) return;
-  if (!queue_.empty()) {
-    state_ = State::kFinishing;
-    return;
-  }
-  transport_.shutdown_write();
-  state_ = State::kShut;
+  const bool shut = queue_.empty() && transport_.shutdown_write();
+  state_ = shut ? State::kShut : State::kFinishing;
 }
 
 void Outlet::abandon() noexcept {

@@ -20,7 +20,7 @@ class Outlet {
  public:
   enum class State : std::uint8_t {
     kOpen,
-    kFinishing,  // the stream ends when what waits has left
+    kFinishing,  // the stream ends when what waits has left, and there is room for the end
     kShut,       // the end has been sent
     kFailed,     // the connection is broken, or there was no memory
   };
@@ -57,6 +57,8 @@ class Outlet {
 
   // All is well and nothing waits.
   bool idle() const noexcept { return state_ == State::kOpen && queue_.empty(); }
+  // The socket has refused bytes, or the end of the stream: `flush` is to be called when it takes them.
+  bool wants_room() const noexcept { return !queue_.empty() || state_ == State::kFinishing; }
   std::size_t waiting() const noexcept { return queue_.size(); }  // bytes that the socket has refused
   std::uint64_t passed() const noexcept { return passed_; }       // bytes that have left for the kernel
   std::uint64_t end() const noexcept { return passed_ + queue_.size(); }  // where the next byte will stand

@@ -71,7 +71,7 @@ bool Session::on_ready(observe::Leg name, Readiness ready) noexcept {
   }
   changed_ = phase_ != Phase::kOpen;
   // Any event says that a socket is writable which is; that is news only to what waits.
-  const bool drains = ready.writable && ready_leg.outlet.waiting() != 0;
+  const bool drains = ready.writable && ready_leg.outlet.wants_room();
   if (drains) {
     changed_ = true;
     ready_leg.flush();

@@ -242,7 +242,7 @@ void Client::write() {
     return;
   }
   if (closed()) {
-    socket_.shutdown_write();
+    (void)socket_.shutdown_write();
     over_ = true;
     return;
   }

@@ -39,7 +39,7 @@ class Peer final : public net::Transport {
     got_ += size;
     return {.status = net::IoResult::Status::kOk, .bytes = size};
   }
-  void shutdown_write() noexcept override {}
+  bool shutdown_write() noexcept override { return true; }
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override { return 1ms; }
   std::optional<net::SendProgress> send_progress() noexcept override { return {}; }
 

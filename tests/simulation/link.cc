@@ -42,9 +42,10 @@ class Link::Socket final : public net::Transport {
     return {.status = IoResult::Status::kOk, .bytes = taken};
   }
 
-  void shutdown_write() noexcept override {
+  bool shutdown_write() noexcept override {
     witness_.has_shut(link_.name_);
     if (!link_.broken_) link_.out_.finish();
+    return true;
   }
   std::optional<nanoseconds> round_trip_time() noexcept override { return std::nullopt; }
   std::optional<net::SendProgress> send_progress() noexcept override {

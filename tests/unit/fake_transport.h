@@ -30,6 +30,7 @@ struct Wire {
   Bytes received;
   std::size_t window = kNoLimit;  // bytes that it still takes
   int write_error = 0;
+  bool end_blocked = false;  // it has no room for the end of the stream
   bool shut = false;
 
   std::optional<std::chrono::nanoseconds> round_trip_time;
@@ -79,7 +80,10 @@ class FakeTransport final : public net::Transport {
                       : net::IoResult{.status = Status::kOk, .bytes = taken};
   }
 
-  void shutdown_write() noexcept override { wire_.shut = true; }
+  bool shutdown_write() noexcept override {
+    wire_.shut = !wire_.end_blocked;
+    return wire_.shut;
+  }
 
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override {
     return wire_.round_trip_time;

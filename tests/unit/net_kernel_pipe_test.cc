@@ -126,7 +126,7 @@ TEST_F(KernelPipeTest, KeepsNothingOfOneConnectionForTheNext) {
 
 TEST_F(KernelPipeTest, TellsOfTheSourcesEnd) {
   says(test::bytes_of("bye"));
-  from.near->shutdown_write();
+  EXPECT_TRUE(from.near->shutdown_write());
   EXPECT_EQ(move(100).source.bytes, 3U);
   wait_for(from.far->descriptor(), POLLRDHUP);
   EXPECT_EQ(move(100).source.status, Status::kEnd);

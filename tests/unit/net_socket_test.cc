@@ -46,7 +46,7 @@ TEST(SocketTransport, BlocksWhenThePeerDoesNotRead) {
 
 TEST(SocketTransport, PassesTheEndAndStillReads) {
   Pair pair;
-  pair.near->shutdown_write();
+  EXPECT_TRUE(pair.near->shutdown_write());
   wait_for(pair.far->descriptor(), POLLIN);
   std::array<std::uint8_t, 4> buffer;
   EXPECT_EQ(pair.far->read(buffer).status, Status::kEnd);

@@ -152,6 +152,20 @@ TEST_F(OutletTest, EndsAfterWhatWaits) {
   EXPECT_EQ(outlet.state(), Outlet::State::kShut);
 }
 
+TEST_F(OutletTest, TheEndMayHaveToWaitForRoom) {
+  wire.end_blocked = true;
+  outlet.send(bytes_of("bytes"));
+  outlet.finish();
+  EXPECT_EQ(outlet.state(), Outlet::State::kFinishing);
+  EXPECT_TRUE(outlet.wants_room());
+  EXPECT_EQ(outlet.waiting(), 0U);
+  wire.end_blocked = false;
+  outlet.flush();
+  EXPECT_EQ(outlet.state(), Outlet::State::kShut);
+  EXPECT_TRUE(wire.shut);
+  EXPECT_FALSE(outlet.wants_room());
+}
+
 TEST_F(OutletTest, AFailureIsFinal) {
   wire.window = 1;
   outlet.send(bytes_of("hi"));
