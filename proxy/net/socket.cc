@@ -71,7 +71,7 @@ Accepted accept_one(int listener) noexcept {
   FileDescriptor descriptor(
       accept4(listener, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!descriptor) return {.descriptor = {}, .peer = {}, .error = errno};
-  return {std::move(descriptor), {reinterpret_cast<const sockaddr*>(&address), size}, 0};
+  return {.descriptor = std::move(descriptor), .peer = {reinterpret_cast<const sockaddr*>(&address), size}};
 }
 
 Connecting connect_to(const SocketAddress& address, const SocketAddress* source) noexcept {
@@ -118,6 +118,13 @@ IoResult SocketTransport::read(std::span<std::uint8_t> into) noexcept {
   IoResult result = moved(bytes);
   result.drained = result.bytes < into.size();
   return result;
+}
+
+IoResult SocketTransport::peek(std::span<std::uint8_t> into) noexcept {
+  const ssize_t bytes = recv(descriptor_.get(), into.data(), into.size(), MSG_PEEK);
+  if (bytes < 0) return failure(errno);
+  if (bytes == 0) return {IoResult::Status::kEnd};
+  return moved(bytes);
 }
 
 IoResult SocketTransport::write(std::span<const iovec> pieces) noexcept {

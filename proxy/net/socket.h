@@ -37,6 +37,7 @@ struct Accepted {
   FileDescriptor descriptor;
   SocketAddress peer;
   int error = 0;
+  std::uint32_t listener = 0;  // the place of its listener in the configuration, once that is known
 };
 Accepted accept_one(int listener) noexcept;
 
@@ -65,6 +66,8 @@ class SocketTransport final : public Transport {
   int descriptor() const noexcept { return descriptor_.get(); }
 
   [[nodiscard]] IoResult read(std::span<std::uint8_t> into) noexcept override;
+  // The bytes that a read would bring, which stay there for it. kEnd when the stream has ended before any.
+  [[nodiscard]] IoResult peek(std::span<std::uint8_t> into) noexcept;
   [[nodiscard]] IoResult write(std::span<const iovec> pieces) noexcept override;
   [[nodiscard]] bool shutdown_write() noexcept override;
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override;

@@ -23,8 +23,7 @@ bool out_of_resources(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(event_base* base, std::vector<net::FileDescriptor> listeners,
-                   observe::WorkerCounters& counters, Take take)
+Acceptor::Acceptor(event_base* base, std::vector<Door> doors, observe::WorkerCounters& counters, Take take)
     : counters_(counters), take_(std::move(take)) {
   const auto on_resume = [](int, short, void* self) { static_cast<Acceptor*>(self)->resume(); };
   resume_event_.make_timer(base, on_resume, this);
@@ -32,11 +31,11 @@ Acceptor::Acceptor(event_base* base, std::vector<net::FileDescriptor> listeners,
     auto* const ready = static_cast<Listener*>(self);
     ready->acceptor->accept_from(*ready);
   };
-  for (net::FileDescriptor& descriptor : listeners) {
+  for (Door& door : doors) {
     auto listener = std::make_unique<Listener>();
     listener->acceptor = this;
-    listener->descriptor = std::move(descriptor);
-    if (!listener->event.watch(base, listener->descriptor.get(), EV_READ | EV_PERSIST, on_ready,
+    listener->door = std::move(door);
+    if (!listener->event.watch(base, listener->door.socket.get(), EV_READ | EV_PERSIST, on_ready,
                                listener.get())) {
       throw std::bad_alloc();
     }
@@ -54,13 +53,14 @@ void Acceptor::accept_from(Listener& listener) noexcept {
 
 // False when there is no other now.
 bool Acceptor::accept_one_from(const Listener& listener) noexcept {
-  net::Accepted client = net::accept_one(listener.descriptor.get());
+  net::Accepted client = net::accept_one(listener.door.socket.get());
   if (client.error == EAGAIN) return false;
   if (out_of_resources(client.error)) {
     pause(client.error);
     return false;
   }
   if (client.error != 0) return true;  // this one client was gone before it was accepted
+  client.listener = listener.door.listener;
   try {
     take_(std::move(client));
     return true;

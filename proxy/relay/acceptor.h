@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -18,21 +19,26 @@
 
 namespace wskeep::relay {
 
+// A socket that listens, and the place of its listener in the configuration: a listener may have several.
+struct Door {
+  net::FileDescriptor socket;
+  std::uint32_t listener = 0;
+};
+
 class Acceptor {
  public:
   // What to do with a client. May throw when there is no memory.
   using Take = std::function<void(net::Accepted&&)>;
 
   // Throws std::bad_alloc when the listeners can't be watched. `counters` belong to the loop's thread.
-  Acceptor(event_base* base, std::vector<net::FileDescriptor> listeners, observe::WorkerCounters& counters,
-           Take take);
+  Acceptor(event_base* base, std::vector<Door> doors, observe::WorkerCounters& counters, Take take);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
  private:
   struct Listener {
     Acceptor* acceptor;
-    net::FileDescriptor descriptor;
+    Door door;
     net::EmbeddedEvent event;
     unsigned turns = 0;
     bool crowded = false;  // the last look for a second client found one

@@ -45,16 +45,17 @@ extern "C" void exit_at_once(int signal) {
 }
 
 // Sockets that listen on all addresses of all listeners.
-std::vector<net::FileDescriptor> listen_on_all(const config::Config& config) {
+std::vector<Door> listen_on_all(const config::Config& config) {
   const net::TcpOptions options = tcp_options(config.keepalive.client.tcp);
-  std::vector<net::FileDescriptor> listeners;
-  for (const config::Listener& listener : config.listeners) {
-    for (const net::SocketAddress& address : net::resolve(listener.address.host, listener.address.port)) {
-      listeners.push_back(net::listen_on(address, options));
-      log::info("listening", {{"address", net::local_address(listeners.back().get()).text()}});
+  std::vector<Door> doors;
+  for (std::uint32_t i = 0; i < config.listeners.size(); ++i) {
+    const config::HostPort& listener = config.listeners[i].address;
+    for (const net::SocketAddress& address : net::resolve(listener.host, listener.port)) {
+      doors.push_back({net::listen_on(address, options), i});
+      log::info("listening", {{"address", net::local_address(doors.back().socket.get()).text()}});
     }
   }
-  return listeners;
+  return doors;
 }
 
 }  // namespace
@@ -78,16 +79,16 @@ Server::~Server() = default;
 
 // A lone worker accepts by itself; of several the least loaded gets the next client, for sessions live for
 // days.
-void Server::start_workers(std::vector<net::FileDescriptor> listeners) {
+void Server::start_workers(std::vector<Door> doors) {
   const std::uint32_t count = worker_count(*config_);
   if (count == 1) {
-    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::move(listeners)));
+    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::move(doors)));
     return;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::vector<net::FileDescriptor>{}));
+    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::vector<Door>{}));
   }
-  acceptor_.emplace(base_.get(), std::move(listeners), acceptor_counters_,
+  acceptor_.emplace(base_.get(), std::move(doors), acceptor_counters_,
                     [this](net::Accepted&& client) { least_loaded().adopt(std::move(client)); });
 }
 

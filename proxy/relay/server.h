@@ -37,7 +37,7 @@ class Server final : private observe::ConnectionSource {
 
  private:
   void watch_signals();
-  void start_workers(std::vector<net::FileDescriptor> listeners);
+  void start_workers(std::vector<Door> doors);
   void start_admin();
   void end_sessions();
   Worker& least_loaded() noexcept;

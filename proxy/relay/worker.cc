@@ -57,8 +57,7 @@ bool died(observe::CloseReason reason) {
 
 }  // namespace
 
-Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& routes,
-               std::vector<net::FileDescriptor> listeners)
+Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& routes, std::vector<Door> doors)
     : config_(std::move(config)),
       dialer_(routes),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -77,8 +76,8 @@ Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& route
   if (!wake_event_.watch(base_.get(), wake_.get(), EV_READ | EV_PERSIST, on_wake, this))
     throw std::bad_alloc();
   next_turn_event_.make_timer(base_.get(), on_turn, this);
-  if (!listeners.empty()) {
-    acceptor_.emplace(base_.get(), std::move(listeners), counters_, [this](net::Accepted&& client) {
+  if (!doors.empty()) {
+    acceptor_.emplace(base_.get(), std::move(doors), counters_, [this](net::Accepted&& client) {
       load_.fetch_add(1, std::memory_order_relaxed);
       take(std::move(client));
     });

@@ -41,8 +41,7 @@ class Worker {
  public:
   // Starts the thread, which accepts from the listeners itself, if it gets any: that saves handing each
   // client over. `routes` must outlive the worker. Throws std::system_error or std::bad_alloc.
-  Worker(std::shared_ptr<const config::Config> config, const Routes& routes,
-         std::vector<net::FileDescriptor> listeners);
+  Worker(std::shared_ptr<const config::Config> config, const Routes& routes, std::vector<Door> doors);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
