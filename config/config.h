@@ -39,6 +39,7 @@ struct Backend {
   HostPort address{"127.0.0.1", 3000};
   milliseconds connect_timeout{5'000};     // TCP connect over all addresses of the name; then 504
   milliseconds handshake_timeout{10'000};  // from the request sent to the whole answer head; then 504
+  milliseconds answer_timeout{60'000};     // silence in answering an ordinary request; then 504, or cut
   // IP addresses of this host that connections come from in turn; none: the kernel chooses one.
   std::vector<std::string> source_addresses{};
 
@@ -106,6 +107,8 @@ struct Limits {
   std::size_t max_frame = 0;               // payload bytes of one data frame, either way; then 1009. 0: any
   // Pings and pongs of one client, and as many at once; then 1008. 0: any.
   std::uint32_t control_frames_per_second = 0;
+  milliseconds body_timeout{30'000};       // silence in sending the body of a request; then 408
+  milliseconds keepalive_timeout{60'000};  // from an answer to the next request; then the connection ends
 
   bool operator==(const Limits&) const = default;
 };

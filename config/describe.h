@@ -71,6 +71,8 @@ void describe(Visitor& v, Backend& backend) {
            "how long connecting may take, over all addresses of the name; then 504");
   v.option("handshake_timeout", backend.handshake_timeout, kTimeout,
            "how long the backend may take to answer a handshake; then 504");
+  v.option("answer_timeout", backend.answer_timeout, kTimeout,
+           "how long the backend may be silent before or within its answer to any other request; then 504");
   v.option(
       "source_addresses", backend.source_addresses, IpAddresses{64},
       "where connections to the backend come from, in turn: each has some 28,000 ports; none: the kernel "
@@ -157,6 +159,10 @@ void describe(Visitor& v, Limits& limits) {
            "the largest payload of one data frame, from either side; beyond it Close 1009; 0: any");
   v.option("control_frames_per_second", limits.control_frames_per_second, Integer{0, 1'000'000},
            "pings and pongs that a client may send in a second; beyond it Close 1008; 0: any");
+  v.option("body_timeout", limits.body_timeout, kTimeout,
+           "how long a client may be silent within the body of its request; then 408");
+  v.option("keepalive_timeout", limits.keepalive_timeout, kTimeout,
+           "how long a connection may wait for another request before it ends");
 }
 
 template <class Visitor>

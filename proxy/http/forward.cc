@@ -80,7 +80,32 @@ std::string upgrade_head(const RequestHead& request, const ClientSide& client) {
   return head;
 }
 
-std::string refusal_head(const AnswerHead& answer) {
+std::string request_head(const RequestHead& request, const ClientSide& client) {
+  const HopByHop hop_by_hop(request.fields);
+  const bool old = request.version < 11;
+  std::string head;
+  head.reserve(kUsualHead);
+  head.append(request.method)
+      .append(" ")
+      .append(request.target)
+      .append(old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  for (const auto& [name, value] : request.fields) {
+    constexpr auto kLeftOut = std::to_array<std::string_view>({"Connection", "Upgrade", "HTTP2-Settings"});
+    if (one_of(name, kLeftOut) || hop_by_hop.contains(name) || tells_forwarding(name)) continue;
+    append_field(head, name, value);
+  }
+  if (old && persists(request.version, request.fields)) append_field(head, "Connection", "keep-alive");
+  append_forwarding(head, request, client);
+  head.append("\r\n");
+  return head;
+}
+
+bool persists(int version, Fields fields) noexcept {
+  if (websocket::has_token(fields, "Connection", "close")) return false;
+  return version >= 11 || websocket::has_token(fields, "Connection", "keep-alive");
+}
+
+std::string answer_head(const AnswerHead& answer, Then then) {
   const HopByHop hop_by_hop(answer.fields);
   std::string head = "HTTP/1.1 ";
   head.append(std::to_string(answer.status)).append(" ").append(answer.reason).append("\r\n");
@@ -92,7 +117,13 @@ std::string refusal_head(const AnswerHead& answer) {
       append_field(head, name, value);
     }
   }
-  append_field(head, "Connection", keeps_upgrade ? "Upgrade, close" : "close");
+  switch (then) {
+    case Then::kClose: append_field(head, "Connection", keeps_upgrade ? "Upgrade, close" : "close"); break;
+    case Then::kKeep:
+      if (keeps_upgrade) append_field(head, "Connection", "Upgrade");
+      break;
+    case Then::kKeepOld: append_field(head, "Connection", "keep-alive"); break;
+  }
   head.append("\r\n");
   return head;
 }

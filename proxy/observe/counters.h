@@ -71,8 +71,9 @@ struct alignas(64) WorkerCounters {
   Counter connections_opened;
   PerWord<Counter, CloseReason, kCloseReasons> connections_closed;
   PerWord<Counter, HandshakeResult, kHandshakeResults> handshakes;
-  Gauge connections_never_ponged;  // open sessions pinged but never answered
-  Gauge backend_unresponsive;      // open sessions whose backend answered before and is silent now
+  PerWord<Counter, StatusClass, kStatusClasses> http_requests;  // ordinary ones, by their answers
+  Gauge connections_never_ponged;                               // open sessions pinged but never answered
+  Gauge backend_unresponsive;  // open sessions whose backend answered before and is silent now
   PerWord<Counter, Limit, kLimits> limits_hit;
 
   keepalive::LatencyHistogram loop_lag;

@@ -155,6 +155,11 @@ void add_connections(Workers workers, std::vector<MetricFamily>& families) {
       "result", MetricType::Counter, "wskeep_handshakes_total", "Opening handshakes, by how they ended.",
       workers,
       [](const auto& worker, HandshakeResult result) -> auto& { return worker.handshakes[result]; }));
+
+  families.push_back(family_by<StatusClass, kStatusClasses>(
+      "code", MetricType::Counter, "wskeep_http_requests_total",
+      "Requests that asked for no WebSocket, by the class of the status that the client got.", workers,
+      [](const auto& worker, StatusClass code) -> auto& { return worker.http_requests[code]; }));
 }
 
 void add_traffic(Workers workers, std::vector<MetricFamily>& families) {

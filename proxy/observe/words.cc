@@ -38,14 +38,16 @@ constexpr std::array<std::string_view, kLegs> kLegWords = {"client", "backend"};
 constexpr std::array<std::string_view, kDirections> kDirectionWords = {"to_backend", "to_client"};
 constexpr std::array<std::string_view, kFrameKinds> kFrameKindWords = {
     "continuation", "text", "binary", "close", "ping", "pong", "other"};
-constexpr std::array<std::string_view, kConnectionStates> kConnectionStateWords = {"handshake", "open",
-                                                                                   "closing", "draining"};
+constexpr std::array<std::string_view, kConnectionStates> kConnectionStateWords = {
+    "handshake", "http", "open", "closing", "draining"};
 constexpr std::array<std::string_view, kPongKinds> kPongKindWords = {"matched", "late", "foreign"};
 constexpr std::array<std::string_view, kInitiators> kInitiatorWords = {"client", "backend", "wskeep"};
 constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords = {
-    "accepted",       "bad_request",     "origin_refused", "request_timeout",     "unsupported_version",
-    "head_too_large", "not_upgrade",     "refused",        "backend_unreachable", "backend_bad_answer",
-    "unavailable",    "backend_timeout", "client_gone"};
+    "accepted",       "bad_request",        "origin_refused", "request_timeout",     "unsupported_version",
+    "head_too_large", "unsupported_method", "refused",        "backend_unreachable", "backend_bad_answer",
+    "unavailable",    "backend_timeout",    "client_gone"};
+constexpr std::array<std::string_view, kStatusClasses> kStatusClassWords = {"none", "2xx", "3xx", "4xx",
+                                                                            "5xx"};
 constexpr std::array<std::string_view, kLimits> kLimitWords = {"descriptors", "header_bytes", "max_frame",
                                                                "control_frames_per_second"};
 
@@ -78,6 +80,9 @@ std::string_view to_string(Initiator initiator) noexcept {
 std::string_view to_string(HandshakeResult result) noexcept {
   return word(kHandshakeResultWords, result);
 }
+std::string_view to_string(StatusClass status) noexcept {
+  return word(kStatusClassWords, status);
+}
 std::string_view to_string(Limit limit) noexcept {
   return word(kLimitWords, limit);
 }
@@ -88,6 +93,16 @@ std::string_view to_string(CloseReason reason) noexcept {
 
 Initiator initiator_of(CloseReason reason) noexcept {
   return kCloseReasonWords[static_cast<std::size_t>(reason)].initiator;
+}
+
+StatusClass status_class(int status) noexcept {
+  switch (status / 100) {
+    case 2: return StatusClass::kSuccess;
+    case 3: return StatusClass::kRedirection;
+    case 4: return StatusClass::kClientError;
+    case 5: return StatusClass::kServerError;
+    default: return StatusClass::kNone;
+  }
 }
 
 }  // namespace wskeep::observe

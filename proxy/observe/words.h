@@ -19,8 +19,8 @@ inline constexpr std::size_t kDirections = 2;
 enum class FrameKind : std::uint8_t { kContinuation, kText, kBinary, kClose, kPing, kPong, kOther };
 inline constexpr std::size_t kFrameKinds = 7;
 
-enum class ConnectionState : std::uint8_t { kHandshake, kOpen, kClosing, kDraining };
-inline constexpr std::size_t kConnectionStates = 4;
+enum class ConnectionState : std::uint8_t { kHandshake, kHttp, kOpen, kClosing, kDraining };
+inline constexpr std::size_t kConnectionStates = 5;
 
 // What a pong turned out to be (keepalive/pong_ledger.h).
 enum class PongKind : std::uint8_t { kMatched, kLate, kForeign };
@@ -63,7 +63,7 @@ enum class HandshakeResult : std::uint8_t {
   kRequestTimeout,      // 408: no whole request head in time
   kUnsupportedVersion,  // 426
   kHeadTooLarge,        // 431
-  kNotUpgrade,          // 501: not a WebSocket request
+  kUnsupportedMethod,   // 501: CONNECT
   kRefused,             // the backend answered with another status than 101, which was passed on
   kBackendUnreachable,  // 502
   kBackendBadAnswer,    // 502
@@ -72,6 +72,10 @@ enum class HandshakeResult : std::uint8_t {
   kClientGone,          // the client left before the answer
 };
 inline constexpr std::size_t kHandshakeResults = 13;
+
+// How an ordinary request was answered: the class of its status (RFC 9110 section 15), or not at all.
+enum class StatusClass : std::uint8_t { kNone, kSuccess, kRedirection, kClientError, kServerError };
+inline constexpr std::size_t kStatusClasses = 5;
 
 // A limit that was met.
 enum class Limit : std::uint8_t { kDescriptors, kHeaderBytes, kMaxFrame, kControlFramesPerSecond };
@@ -85,8 +89,11 @@ std::string_view to_string(PongKind kind) noexcept;
 std::string_view to_string(Initiator initiator) noexcept;
 std::string_view to_string(CloseReason reason) noexcept;
 std::string_view to_string(HandshakeResult result) noexcept;
+std::string_view to_string(StatusClass status) noexcept;
 std::string_view to_string(Limit limit) noexcept;
 
 Initiator initiator_of(CloseReason reason) noexcept;
+// Of the status of a final answer; kNone for any that has no class of its own.
+StatusClass status_class(int status) noexcept;
 
 }  // namespace wskeep::observe

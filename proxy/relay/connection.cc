@@ -103,10 +103,7 @@ void Connection::settle() noexcept {
 
 void Connection::settle_opening() noexcept {
   if (opening_->step() == Opening::Step::kOpened) return open_session();
-  if (opening_->outcome() && !reported_) {
-    reported_ = true;
-    report_failed_handshake(*opening_);
-  }
+  if (const auto outcome = opening_->take_outcome()) report_failure(opening_->caller(), *outcome);
   if (opening_->step() == Opening::Step::kOver) return retire();
   if (opening_->has_more()) worker_.resume_later(*this);
   worker_.call_at(opening_->deadline(), *this);

@@ -66,7 +66,7 @@ class Connection final : private BackendLink::Watcher {
   static void client_ready(int descriptor, short what, void* self);
   static void backend_ready(int descriptor, short what, void* self);
 
-  bool reported_ = false;  // the end of the session or of the handshake has been logged
+  bool reported_ = false;  // the end of the session has been logged
   bool retired_ = false;
   Worker& worker_;
   std::unique_ptr<Opening> opening_;

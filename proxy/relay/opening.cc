@@ -21,6 +21,7 @@ constexpr std::chrono::milliseconds kLingerTime{2'000};
 constexpr std::chrono::seconds kRetryAfter{1};
 constexpr int kReadsPerTurn = 4;
 constexpr std::size_t kLoggedOrigin = 200;  // bytes of it
+constexpr std::size_t kHeadRead = 16'384;   // bytes of requests at once, of which some may be kept for later
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -49,15 +50,15 @@ Opening::Opening(Environment& environment, std::shared_ptr<const config::Config>
       config_(std::move(config)),
       entrance_(std::move(client)),
       to_client_(entrance_.stream(), environment),
+      client_(entrance_.stream()),
       link_(environment, config_, dialer, watcher),
-      request_(config_->limits.header_bytes),
-      answer_(config_->limits.header_bytes) {
-  environment_.counters.connections_open[observe::ConnectionState::kHandshake].add(1);
+      request_(config_->limits.header_bytes) {
+  environment_.counters.connections_open[counted_as_].add(1);
   wait(config_->limits.handshake_timeout);
 }
 
 Opening::~Opening() {
-  environment_.counters.connections_open[observe::ConnectionState::kHandshake].add(-1);
+  environment_.counters.connections_open[counted_as_].add(-1);
 }
 
 // Strings grow here, so memory may run out, unlike on the data path behind the 101. Then this one connection
@@ -78,43 +79,24 @@ void Opening::on_ready(observe::Leg leg, Session::Readiness ready) noexcept {
 }
 
 void Opening::on_client_ready(Session::Readiness ready) {
-  if (ready.writable) to_client_.flush();
   switch (step_) {
     case Step::kReadingRequest:
-      read_request();
-      if (ready.hung_up) drained_.client = false;
-      return;
-    case Step::kConnecting:
-    case Step::kAwaitingAnswer:
-      if (ready.readable) drained_.client = false;
-      if (ready.hung_up || (ready.readable && net::pending_error(entrance_.stream().descriptor()) != 0))
-        client_gone();
-      return;
-    case Step::kPassingRefusal:
+      to_client_.flush();
       if (to_client_.state() == Outlet::State::kFailed) return client_gone();
-      if (to_client_.waiting() == 0) read_answer();
+      if (ready.hung_up) client_.note_news();
+      if (to_client_.waiting() == 0) read_request();
       return;
-    case Step::kLingering: return linger_read();
+    case Step::kExchanging: exchange_->on_client_ready(ready); return follow_exchange();
+    case Step::kLingering: to_client_.flush(); return linger_read();
     case Step::kOpened:
     case Step::kOver: return;
   }
 }
 
 void Opening::on_backend_ready(Session::Readiness ready) {
-  const bool news = ready.readable || ready.hung_up;
-  if (ready.hung_up) backend_hung_up_ = true;
   switch (step_) {
-    case Step::kConnecting:
-      link_.on_ready(ready);
-      ask_if_connected();
-      if (news) read_answer();
-      return;
-    case Step::kAwaitingAnswer:
-      link_.out().flush();
-      if (news) read_answer();
-      return;
-    case Step::kPassingRefusal: return read_answer();
-    case Step::kReadingRequest:
+    case Step::kExchanging: exchange_->on_backend_ready(ready); return follow_exchange();
+    case Step::kReadingRequest:  // the next one looks itself at a connection that was idle
     case Step::kLingering:
     case Step::kOpened:
     case Step::kOver: return;
@@ -123,24 +105,24 @@ void Opening::on_backend_ready(Session::Readiness ready) {
 
 void Opening::resume() noexcept {
   has_more_ = false;
-  const bool backend = step_ == Step::kAwaitingAnswer || step_ == Step::kPassingRefusal;
-  on_ready(backend ? observe::Leg::kBackend : observe::Leg::kClient, {.readable = true});
+  guard([this] {
+    if (step_ != Step::kExchanging) return on_client_ready({.readable = true});
+    exchange_->resume();
+    follow_exchange();
+  });
 }
 
 void Opening::on_deadline() noexcept {
   if (environment_.clock.now() < deadline()) return;
-  guard([&] { time_out(); });
+  guard([this] { time_out(); });
 }
 
 void Opening::time_out() {
   switch (step_) {
     case Step::kReadingRequest:
+      if (!first_ && !begun_) return linger();  // it was idle
       return fail(HandshakeResult::kRequestTimeout, Status::kRequestTimeout, "no whole request in time");
-    case Step::kConnecting: link_.on_deadline(); return ask_if_connected();
-    case Step::kAwaitingAnswer:
-      return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
-                  "backend did not answer in time");
-    case Step::kPassingRefusal:
+    case Step::kExchanging: exchange_->on_deadline(); return follow_exchange();
     case Step::kLingering: return give_time_or_end();
     case Step::kOpened:
     case Step::kOver: return;
@@ -155,21 +137,34 @@ void Opening::give_time_or_end() noexcept {
 }
 
 void Opening::go_away() noexcept {
-  if (outcome_ || step_ == Step::kOpened) return;
-  guard([&] { fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "shutting down"); });
+  guard([this] {
+    switch (step_) {
+      case Step::kReadingRequest:
+        if (!first_ && !begun_) return linger();
+        return fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "shutting down");
+      case Step::kExchanging:
+        exchange_->be_last();
+        if (exchange_->wish() != Exchange::Wish::kWebsocket || exchange_->answering()) return;
+        return fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "shutting down");
+      case Step::kLingering:
+      case Step::kOpened:
+      case Step::kOver: return;
+    }
+  });
 }
 
 void Opening::read_request() {
-  while (step_ == Step::kReadingRequest) {
-    const IoResult result = entrance_.stream().read(environment_.read_buffer);
-    if (result.status == IoResult::Status::kBlocked) return;
-    if (result.status != IoResult::Status::kOk) return client_gone();
-    const Bytes bytes = environment_.read_buffer.first(result.bytes);
-    drained_.client = result.drained;
-    const http::Fed fed = request_.feed(bytes);
+  while (step_ == Step::kReadingRequest && to_client_.waiting() == 0) {
+    const ClientInput::Read read = client_.read(environment_.read_buffer.first(kHeadRead));
+    if (read.status == IoResult::Status::kBlocked) return;
+    if (read.status != IoResult::Status::kOk) return end_of_client();
+    if (!begun_ && !first_) wait(config_->limits.handshake_timeout);
+    begun_ = true;
+    const http::Fed fed = request_.feed(read.bytes);
+    client_.keep(read.bytes.subspan(fed.used));
     switch (fed.progress) {
       case Progress::kIncomplete: break;
-      case Progress::kComplete: return judge_request(bytes.subspan(fed.used));
+      case Progress::kComplete: judge_request(); break;
       case Progress::kTooLarge:
         environment_.counters.limits_hit[observe::Limit::kHeaderBytes].add();
         return fail(HandshakeResult::kHeadTooLarge, Status::kHeaderFieldsTooLarge, request_.reason());
@@ -178,14 +173,16 @@ void Opening::read_request() {
   }
 }
 
-void Opening::judge_request(Bytes rest) {
+void Opening::judge_request() {
   const http::RequestHead& head = request_.head();
   entrance_.hear(head.fields, config_->trusted_proxies);
   const websocket::RequestVerdict verdict = websocket::judge_request(head.method, head.version, head.fields);
   switch (verdict.kind) {
     case websocket::RequestKind::kNotWebsocket:
-      return fail(HandshakeResult::kNotUpgrade, Status::kNotImplemented,
-                  "only WebSocket upgrades are served here");
+      if (head.method == "CONNECT") {
+        return fail(HandshakeResult::kUnsupportedMethod, Status::kNotImplemented, "CONNECT is not supported");
+      }
+      return begin_exchange(Exchange::Wish::kAnswer);
     case websocket::RequestKind::kBad:
       return fail(HandshakeResult::kBadRequest, Status::kBadRequest, verdict.reason);
     case websocket::RequestKind::kUnsupportedVersion:
@@ -196,102 +193,64 @@ void Opening::judge_request(Bytes rest) {
     return fail(HandshakeResult::kOriginRefused, Status::kForbidden, "this Origin is not allowed here",
                 field_or_empty(head.fields, "Origin").substr(0, kLoggedOrigin));
   }
-  from_client_.assign(rest.begin(), rest.end());
-  step_ = Step::kConnecting;
-  link_.connect();
-  ask_if_connected();
+  begin_exchange(Exchange::Wish::kWebsocket);
 }
 
-void Opening::ask_if_connected() {
-  if (link_.state() == BackendLink::State::kFailed) {
-    const BackendLink::Failure& failure = link_.failure();
-    return fail(failure.result, failure.status, failure.words, failure.detail);
-  }
-  if (link_.state() != BackendLink::State::kReady) return;
-  step_ = Step::kAwaitingAnswer;
-  wait(config_->backend.handshake_timeout);
-  const std::string ip = ip_text(caller().peer);
-  const http::ClientSide client{.address = ip, .scheme = caller().scheme, .trusted = caller().trusted};
-  link_.out().send(bytes_of(http::upgrade_head(request_.head(), client)));
+void Opening::begin_exchange(Exchange::Wish wish) {
+  const bool plain = wish == Exchange::Wish::kAnswer;
+  be_counted_as(plain ? observe::ConnectionState::kHttp : observe::ConnectionState::kHandshake);
+  step_ = Step::kExchanging;
+  exchange_.emplace(Exchange::Parties{environment_, *config_, caller(), request_, client_, to_client_, link_},
+                    wish);
+  exchange_->start();
+  follow_exchange();
 }
 
-void Opening::read_answer() {
-  for (int reads = 0; step_ == Step::kAwaitingAnswer || step_ == Step::kPassingRefusal; ++reads) {
-    if (step_ == Step::kPassingRefusal && to_client_.waiting() != 0) return;  // the client's turn
-    if (reads == kReadsPerTurn) {
-      has_more_ = true;
+// Draws the consequences of the state that the exchange is in.
+void Opening::follow_exchange() {
+  has_more_ = exchange_->has_more() && !exchange_->over();
+  switch (exchange_->step()) {
+    case Exchange::Step::kConnecting:
+    case Exchange::Step::kAsking:
+    case Exchange::Step::kAnswering: return;
+    case Exchange::Step::kDone: return end_exchange();
+    case Exchange::Step::kSwitched:
+      decide(HandshakeResult::kAccepted, 101, {});
+      step_ = Step::kOpened;
       return;
+    case Exchange::Step::kFailed: {
+      const Exchange::Failure& failure = exchange_->failure();
+      return fail(failure.result, failure.status, failure.words, failure.detail);
     }
-    const IoResult result = link_.stream().read(environment_.read_buffer);
-    switch (result.status) {
-      case IoResult::Status::kOk:
-        drained_.backend = result.drained && !backend_hung_up_;
-        feed_answer(environment_.read_buffer.first(result.bytes));
-        break;
-      case IoResult::Status::kBlocked: return;
-      case IoResult::Status::kEnd:
-      case IoResult::Status::kFailed:
-        if (step_ == Step::kPassingRefusal) return linger();
-        return fail(HandshakeResult::kBackendUnreachable, Status::kBadGateway,
-                    "backend closed before answering", result.error == 0 ? "" : std::strerror(result.error));
-    }
+    case Exchange::Step::kCut:
+      count_answer(0);
+      step_ = Step::kOver;
+      return;
+    case Exchange::Step::kClientGone: return client_gone();
   }
 }
 
-void Opening::feed_answer(Bytes bytes) {
-  if (step_ == Step::kPassingRefusal) return pass_refusal(bytes);
-  while (step_ == Step::kAwaitingAnswer && !bytes.empty()) {
-    const http::Fed fed = answer_.feed(bytes);
-    bytes = bytes.subspan(fed.used);
-    switch (fed.progress) {
-      case Progress::kIncomplete: return;
-      case Progress::kComplete:
-        if (!answer_.head().interim()) return judge_answer(bytes);
-        answer_.next();  // a client that waits for a 101 has no use for a 103
-        break;
-      case Progress::kTooLarge:
-        environment_.counters.limits_hit[observe::Limit::kHeaderBytes].add();
-        [[fallthrough]];
-      case Progress::kBad:
-        return fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend",
-                    answer_.reason());
-    }
+void Opening::end_exchange() {
+  const int status = exchange_->answer().status;
+  if (exchange_->wish() == Exchange::Wish::kWebsocket) {
+    decide(HandshakeResult::kRefused, status, "backend refused the upgrade");
+  } else {
+    count_answer(status);
   }
+  if (!exchange_->client_persists()) return linger();
+  exchange_.reset();
+  request_.next();
+  first_ = begun_ = false;
+  step_ = Step::kReadingRequest;
+  wait(config_->limits.keepalive_timeout);
+  if (!client_.kept().empty() || !client_.drained()) read_request();
 }
 
-void Opening::judge_answer(Bytes rest) {
-  const http::AnswerHead& head = answer_.head();
-  const websocket::AnswerVerdict verdict =
-      websocket::judge_answer(head.status, head.fields, request_.head().fields);
-  switch (verdict.kind) {
-    case websocket::AnswerKind::kRefused: return begin_refusal(rest);
-    case websocket::AnswerKind::kBad:
-      return fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend",
-                  verdict.reason);
-    case websocket::AnswerKind::kSwitched: break;
-  }
-  if (link_.out().waiting() != 0) {
-    return fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend",
-                "it came before the request was sent");
-  }
-  from_backend_.assign(rest.begin(), rest.end());
-  decide(HandshakeResult::kAccepted, 101, {});
-  step_ = Step::kOpened;
-}
-
-void Opening::begin_refusal(Bytes rest) {
-  decide(HandshakeResult::kRefused, answer_.head().status, "backend refused the upgrade");
-  step_ = Step::kPassingRefusal;
-  to_client_.send(bytes_of(http::refusal_head(answer_.head())));
-  pass_refusal(rest);
-}
-
-void Opening::pass_refusal(Bytes body) {
-  const http::Fed fed = answer_.feed_body(body);
-  to_client_.send(body.first(fed.used));
-  wait(config_->backend.handshake_timeout);
-  if (to_client_.state() == Outlet::State::kFailed) return client_gone();
-  if (fed.progress != Progress::kIncomplete) linger();
+// Between two requests that is how a connection ends.
+void Opening::end_of_client() {
+  if (first_ || begun_) return client_gone();
+  link_.drop();
+  linger();
 }
 
 void Opening::linger_read() noexcept {
@@ -322,10 +281,22 @@ void Opening::client_gone() {
   step_ = Step::kOver;
 }
 
+// What becomes of an ordinary request is counted by its status, of which 0 is none.
 void Opening::decide(HandshakeResult result, int status, std::string reason) noexcept {
-  if (outcome_) return;
-  outcome_ = Outcome{result, status, std::move(reason)};
+  const bool plain = exchange_ && exchange_->wish() == Exchange::Wish::kAnswer;
+  outcome_ = Outcome{plain ? "request failed" : "handshake failed", result, status, std::move(reason)};
+  if (plain) return count_answer(status);
   environment_.counters.handshakes[result].add();
+}
+
+void Opening::count_answer(int status) noexcept {
+  environment_.counters.http_requests[observe::status_class(status)].add();
+}
+
+void Opening::be_counted_as(observe::ConnectionState state) noexcept {
+  environment_.counters.connections_open[counted_as_].add(-1);
+  environment_.counters.connections_open[state].add(1);
+  counted_as_ = state;
 }
 
 // Closing at once could make the kernel reset the connection, and the client would never read its answer.
@@ -339,8 +310,9 @@ void Opening::linger() noexcept {
 
 Opening::Opened Opening::take() {
   const http::RequestHead& request = request_.head();
-  const http::AnswerHead& answer = answer_.head();
+  const http::AnswerHead& answer = exchange_->answer();
   const std::string client = shown(caller().client);
+  const Session::Drained drained{.client = client_.drained(), .backend = exchange_->backend_drained()};
   SessionIdentity identity(
       environment_.random.next(),
       {.client = client,
@@ -351,10 +323,10 @@ Opening::Opened Opening::take() {
           std::move(entrance_.stream()),
           link_.take(),
           websocket::extension_rules(answer.fields),
-          bytes_of(answer_.raw()),
-          from_client_,
-          from_backend_,
-          drained_};
+          bytes_of(exchange_->answer_head_bytes()),
+          client_.kept(),
+          exchange_->from_backend(),
+          drained};
 }
 
 }  // namespace wskeep::relay

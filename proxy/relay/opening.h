@@ -1,11 +1,10 @@
-// Opening is a connection's life before the 101: read the request, connect, ask the backend, judge its
-// answer.
+// Opening is a connection's life before the 101: read a request, let it be answered, and read the next, until
+// one becomes a WebSocket or the connection ends.
 //
 // It ends in one of two ways: kOpened, and then `take` hands over what a Session needs; or kOver, after the
-// client has had an answer that is not a 101 (ours, or the backend's passed on). Nothing that the client
-// sends behind its request reaches the backend before the backend has said 101 (RFC 6455 section 4.1). It
-// knows no libevent: its owner watches the sockets and calls in. One thread. Only the constructor and `take`
-// throw, when there is no memory.
+// client has had its answers. Nothing that the client sends behind an upgrade request reaches the backend
+// before the backend has said 101 (RFC 6455 section 4.1). It knows no libevent: its owner watches the sockets
+// and calls in. One thread. Only the constructor and `take` throw, when there is no memory.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "config/config.h"
 #include "proxy/http/error_page.h"
@@ -22,9 +21,11 @@
 #include "proxy/net/socket.h"
 #include "proxy/observe/words.h"
 #include "proxy/relay/backend_link.h"
+#include "proxy/relay/client_input.h"
 #include "proxy/relay/dialer.h"
 #include "proxy/relay/entrance.h"
 #include "proxy/relay/environment.h"
+#include "proxy/relay/exchange.h"
 #include "proxy/relay/outlet.h"
 #include "proxy/relay/session.h"
 
@@ -34,10 +35,8 @@ class Opening {
  public:
   enum class Step : std::uint8_t {
     kReadingRequest,
-    kConnecting,
-    kAwaitingAnswer,
-    kPassingRefusal,  // the backend's answer is not a 101: it goes to the client as it is
-    kLingering,       // the client has been answered: wait for it to hang up, so that it can read the answer
+    kExchanging,  // a request is being answered
+    kLingering,   // the client has been answered: wait for it to hang up, so that it can read the answer
     kOpened,
     kOver,
   };
@@ -50,24 +49,27 @@ class Opening {
 
   // A socket has news (edge-triggered). A broken connection counts as readable.
   void on_ready(observe::Leg leg, Session::Readiness ready) noexcept;
-  TimePoint deadline() const noexcept { return step_ == Step::kConnecting ? link_.deadline() : deadline_; }
+  TimePoint deadline() const noexcept {
+    return step_ == Step::kExchanging ? exchange_->deadline() : deadline_;
+  }
   void on_deadline() noexcept;
   // A turn's budget was spent: call `resume` in the next turn.
   bool has_more() const noexcept { return has_more_; }
   void resume() noexcept;
 
-  // wskeep is stopping: 503, unless the client has its answer already.
+  // wskeep is stopping: a handshake gets 503, a request that is being answered is the last.
   void go_away() noexcept;
 
   Step step() const noexcept { return step_; }
 
-  // How it went; known once the step is kPassingRefusal or later.
+  // How a handshake, or a request that couldn't be answered, went. Told once each.
   struct Outcome {
+    std::string_view what;  // has failed: a literal
     observe::HandshakeResult result;
     int status;          // sent to the client; 0 when nothing was
     std::string reason;  // for the log
   };
-  const std::optional<Outcome>& outcome() const noexcept { return outcome_; }
+  std::optional<Outcome> take_outcome() noexcept { return std::exchange(outcome_, std::nullopt); }
   const Caller& caller() const noexcept { return entrance_.caller(); }
 
   // What a session begins with. Only once, at kOpened; the views live as long as the opening.
@@ -93,18 +95,18 @@ class Opening {
   void time_out();
   void give_time_or_end() noexcept;
   void read_request();
-  void judge_request(Bytes rest);
-  void ask_if_connected();
-  void read_answer();
-  void feed_answer(Bytes bytes);
-  void judge_answer(Bytes rest);
-  void begin_refusal(Bytes rest);
-  void pass_refusal(Bytes body);
+  void judge_request();
+  void begin_exchange(Exchange::Wish wish);
+  void follow_exchange();
+  void end_exchange();
+  void end_of_client();
   void fail(observe::HandshakeResult result, http::Status status, std::string_view words,
             std::string_view detail = {});
   void client_gone();
   void linger_read() noexcept;
   void decide(observe::HandshakeResult result, int status, std::string reason) noexcept;
+  void count_answer(int status) noexcept;
+  void be_counted_as(observe::ConnectionState state) noexcept;
   void linger() noexcept;
   void wait(std::chrono::milliseconds time) noexcept { deadline_ = environment_.clock.now() + time; }
 
@@ -112,16 +114,16 @@ class Opening {
   std::shared_ptr<const config::Config> config_;
   Entrance entrance_;
   Outlet to_client_;
+  ClientInput client_;
   BackendLink link_;
   http::RequestReader request_;
-  http::AnswerReader answer_;
-  std::vector<std::uint8_t> from_client_;   // came behind the request
-  std::vector<std::uint8_t> from_backend_;  // came behind the 101
+  std::optional<Exchange> exchange_;
   TimePoint deadline_;
   std::optional<Outcome> outcome_;
+  observe::ConnectionState counted_as_ = observe::ConnectionState::kHandshake;
   Step step_ = Step::kReadingRequest;
-  Session::Drained drained_;
-  bool backend_hung_up_ = false;
+  bool first_ = true;   // no request has come yet
+  bool begun_ = false;  // a part of the request has come
   bool has_more_ = false;
 };
 

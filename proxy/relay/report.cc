@@ -50,17 +50,16 @@ void report_ended_session(const Session& session, TimePoint now) {
                               {"idle", seconds(now - session.last_data_at())}});
 }
 
-void report_failed_handshake(const Opening& opening) noexcept try {
-  const Opening::Outcome& outcome = *opening.outcome();
+void report_failure(const Caller& caller, const Opening::Outcome& outcome) noexcept try {
   const auto level =
       outcome.result == observe::HandshakeResult::kClientGone ? log::LogLevel::kDebug : log::LogLevel::kInfo;
   if (!log::enabled(level)) return;
-  const std::string client = shown(opening.caller().client);
+  const std::string client = shown(caller.client);
   const std::initializer_list<log::Field> fields = {{"client", client},
                                                     {"result", to_string(outcome.result)},
                                                     {"status", outcome.status},
                                                     {"reason", outcome.reason}};
-  log::write(level, "handshake failed", fields);
+  log::write(level, outcome.what, fields);
 } catch (const std::exception&) {
 }
 

@@ -9,8 +9,8 @@ namespace wskeep::relay {
 // A session that is ending or over. Its reason must be known.
 void report_ended_session(const Session& session, TimePoint now);
 
-// A handshake whose outcome is known. A client that left without a word is worth a debug line only: that is
-// how load balancers probe a port. Without memory the line is lost.
-void report_failed_handshake(const Opening& opening) noexcept;
+// How a handshake, or a request, has failed. A client that left without a word is worth a debug line only:
+// that is how load balancers probe a port. Without memory the line is lost.
+void report_failure(const Caller& caller, const Opening::Outcome& outcome) noexcept;
 
 }  // namespace wskeep::relay

@@ -25,11 +25,10 @@ BAD_REQUESTS = {
     "version 8": (GOOD.replace("Version: 13", "Version: 8"), 426),
     "no version": (GOOD.replace("Sec-WebSocket-Version: 13\r\n", ""), 426),
     "large head": (GOOD.replace("Host:", f"X-Large: {'x' * 5000}\r\nHost:"), 431),
-    "plain GET": ("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n", 501),
-    "other upgrade": (GOOD.replace("Upgrade: websocket", "Upgrade: h2c"), 501),
+    "CONNECT": ("CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n", 501),
 }
 RESULTS = {400: "bad_request", 408: "request_timeout", 426: "unsupported_version", 431: "head_too_large",
-           501: "not_upgrade"}
+           501: "unsupported_method"}
 
 
 class Refusals(IntegrationTest):

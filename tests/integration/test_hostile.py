@@ -4,7 +4,6 @@ import os
 import random
 import unittest
 
-import raw
 import spy
 import strict
 from harness import IntegrationTest
@@ -12,7 +11,7 @@ from hostile_requests import REFUSED, SMUGGLED
 
 SEED = int(os.environ.get("WSKEEP_SEED") or random.SystemRandom().randrange(1 << 32))
 ONE_WORKER = {"workers": 1}
-CANARY = raw.upgrade_request("/canary", host="a.test")
+CANARY = b"GET /canary HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
 
 
 class Hostile(IntegrationTest):

@@ -18,14 +18,15 @@ REASONS = {
     "wskeep": ("keepalive_timeout", "network_dead", "app_stalled", "backend_unresponsive", "client_write_stalled",
                "backend_write_stalled", "idle", "max_age", "protocol_error", "shutdown", "internal_error"),
 }
-RESULTS = ("accepted", "bad_request", "request_timeout", "unsupported_version", "head_too_large", "not_upgrade",
+RESULTS = ("accepted", "bad_request", "request_timeout", "unsupported_version", "head_too_large", "unsupported_method",
            "refused", "backend_unreachable", "backend_bad_answer", "unavailable", "backend_timeout", "client_gone")
 AT_ZERO = (
-    [("wskeep_connections_open", {"state": state}) for state in ("handshake", "open", "closing", "draining")]
+    [("wskeep_connections_open", {"state": state}) for state in ("handshake", "http", "open", "closing", "draining")]
     + [("wskeep_connections_opened_total", {})]
     + [("wskeep_connections_closed_total", {"initiator": who, "reason": why})
        for who in REASONS for why in REASONS[who]]
     + [("wskeep_handshakes_total", {"result": result}) for result in RESULTS]
+    + [("wskeep_http_requests_total", {"code": code}) for code in ("none", "2xx", "3xx", "4xx", "5xx")]
     + [("wskeep_frames_total", {"direction": way, "opcode": opcode}) for way in DIRECTIONS for opcode in OPCODES]
     + [("wskeep_bytes_total", {"direction": way}) for way in DIRECTIONS]
     + [(f"wskeep_pings_{what}_total", {"leg": leg}) for what in ("sent", "answered", "deferred") for leg in LEGS]

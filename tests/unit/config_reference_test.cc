@@ -69,8 +69,11 @@ TEST(ConfigReference, minimal_loads) {
 Config with_nothing_at_its_default() {
   Config config;
   config.listeners = {Listener{{"::1", 1}}, Listener{{"localhost", 0}}, Listener{{"10.0.0.1", 65535}}};
-  config.backend = {
-      {"app.internal", 9}, milliseconds{1}, milliseconds{86'400'000}, {"192.0.2.1", "2001:db8::1"}};
+  config.backend = {{"app.internal", 9},
+                    milliseconds{1},
+                    milliseconds{86'400'000},
+                    milliseconds{2},
+                    {"192.0.2.1", "2001:db8::1"}};
   config.workers = 256;
   auto& client = config.keepalive.client;
   client.heartbeat = {keepalive::Policy::kStrict, milliseconds{100}, 90, milliseconds{61'001},
@@ -89,7 +92,7 @@ Config with_nothing_at_its_default() {
                   {milliseconds{100}, milliseconds{2'592'000'000}, 90},
                   4'999,
                   std::nullopt};
-  config.limits = {1'048'576, milliseconds{59'000}, 65'536, 777};
+  config.limits = {1'048'576, milliseconds{59'000}, 65'536, 777, milliseconds{3}, milliseconds{4}};
   config.trusted_proxies.resize(3);
   EXPECT_FALSE(net::IpRange::read("10.0.0.0/8", config.trusted_proxies[0]));
   EXPECT_FALSE(net::IpRange::read("2001:db8::/32", config.trusted_proxies[1]));

@@ -32,7 +32,7 @@ std::string forwarded(const std::string& lines) {
 std::string refused(const std::string& text) {
   AnswerReader reader{4096};
   EXPECT_EQ(reader.feed(bytes_of(text)).progress, Progress::kComplete) << reader.reason();
-  return refusal_head(reader.head());
+  return answer_head(reader.head(), Then::kClose);
 }
 
 TEST(UpgradeHead, KeepsFieldsAndOrder) {
@@ -124,7 +124,7 @@ TEST(UpgradeHead, BelievesNobodyAboutForwarding) {
             "Host: a.example\r\nX-Forwarded-Forms: 7\r\n");
 }
 
-TEST(RefusalHead, KeepsTheAnswerAndClosesTheConnection) {
+TEST(AnswerHeadForClient, KeepsTheAnswerAndClosesTheConnection) {
   EXPECT_EQ(refused("HTTP/1.1 401 No Way\r\n"
                     "WWW-Authenticate: Basic\r\n"
                     "Connection: keep-alive, X-Hop\r\n"
@@ -146,23 +146,77 @@ TEST(RefusalHead, KeepsTheAnswerAndClosesTheConnection) {
             "\r\n");
 }
 
-TEST(RefusalHead, ConnectionCannotStripTheFraming) {
+TEST(AnswerHeadForClient, ConnectionCannotStripTheFraming) {
   EXPECT_EQ(refused("HTTP/1.1 200 OK\r\nConnection: content-length, set-cookie\r\nContent-Length: 3\r\n"
                     "Set-Cookie: a\r\n\r\n"),
             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nSet-Cookie: a\r\nConnection: close\r\n\r\n");
 }
 
-TEST(RefusalHead, SpeaksOurVersion) {
+TEST(AnswerHeadForClient, SpeaksOurVersion) {
   EXPECT_EQ(refused("HTTP/1.0 500 \r\n\r\n"), "HTTP/1.1 500 \r\nConnection: close\r\n\r\n");
 }
 
-TEST(RefusalHead, Of426SaysWhatToUpgradeTo) {
+TEST(AnswerHeadForClient, Of426SaysWhatToUpgradeTo) {
   EXPECT_EQ(refused("HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                     "Sec-WebSocket-Version: 13\r\n\r\n"),
             "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             "Connection: Upgrade, close\r\n\r\n");
   EXPECT_EQ(refused("HTTP/1.1 426 Upgrade Required\r\n\r\n"),
             "HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\n\r\n");
+}
+
+TEST(AnswerHeadForClient, SaysWhatBecomesOfTheConnection) {
+  AnswerReader reader{4096};
+  ASSERT_EQ(reader.feed(bytes_of("HTTP/1.1 204 None\r\nConnection: close\r\nX: 1\r\n\r\n")).progress,
+            Progress::kComplete);
+  EXPECT_EQ(answer_head(reader.head(), Then::kKeep), "HTTP/1.1 204 None\r\nX: 1\r\n\r\n");
+  EXPECT_EQ(answer_head(reader.head(), Then::kKeepOld),
+            "HTTP/1.1 204 None\r\nX: 1\r\nConnection: keep-alive\r\n\r\n");
+}
+
+std::string requested(const std::string& text) {
+  RequestReader reader{4096};
+  EXPECT_EQ(reader.feed(bytes_of(text)).progress, Progress::kComplete) << reader.reason();
+  return request_head(reader.head(), {.address = "192.0.2.7"});
+}
+
+TEST(RequestHeadForBackend, KeepsWhatFramesTheBody) {
+  EXPECT_EQ(requested("POST /a?b HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n"
+                      "Expect: 100-continue\r\nConnection: transfer-encoding, host\r\n\r\n"),
+            "POST /a?b HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n"
+            "Expect: 100-continue\r\n" +
+                std::string{kForwarded} + "\r\n");
+}
+
+TEST(RequestHeadForBackend, OffersNoOtherProtocol) {
+  EXPECT_EQ(requested("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+                      "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"),
+            "GET / HTTP/1.1\r\nHost: a.example\r\n" + std::string{kForwarded} + "\r\n");
+}
+
+TEST(RequestHeadForBackend, StaysOldWhenItIs) {
+  EXPECT_EQ(
+      requested("GET / HTTP/1.0\r\nHost: a.example\r\nConnection: Keep-Alive\r\n\r\n"),
+      "GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n" + std::string{kForwarded} + "\r\n");
+  EXPECT_EQ(requested("GET / HTTP/1.0\r\nHost: a.example\r\n\r\n"),
+            "GET / HTTP/1.0\r\nHost: a.example\r\n" + std::string{kForwarded} + "\r\n");
+}
+
+TEST(Persists, ByVersionAndConnection) {
+  struct Row {
+    int version;
+    std::string_view connection;
+    bool persists;
+  };
+  for (const Row& row : std::initializer_list<Row>{{11, "", true},
+                                                   {11, "close", false},
+                                                   {11, "keep-alive, Close", false},
+                                                   {10, "", false},
+                                                   {10, "keep-alive", true},
+                                                   {10, "keep-alive, close", false}}) {
+    const std::vector<websocket::HeaderField> fields{{"Connection", row.connection}};
+    EXPECT_EQ(persists(row.version, fields), row.persists) << row.version << " " << row.connection;
+  }
 }
 
 }  // namespace

@@ -46,11 +46,11 @@ TEST_F(MetricsTest, HasExactlyTheseFamilies) {
   EXPECT_THAT(
       names,
       ElementsAre("wskeep_build_info", "wskeep_connections_open", "wskeep_connections_opened_total",
-                  "wskeep_connections_closed_total", "wskeep_handshakes_total", "wskeep_frames_total",
-                  "wskeep_bytes_total", "wskeep_pings_sent_total", "wskeep_pings_answered_total",
-                  "wskeep_pings_deferred_total", "wskeep_pongs_missed_total", "wskeep_pongs_repaired_total",
-                  "wskeep_pongs_received_total", "wskeep_pong_latency_seconds", "wskeep_tcp_rtt_seconds",
-                  "wskeep_ping_lateness_seconds", "wskeep_event_loop_lag_seconds",
+                  "wskeep_connections_closed_total", "wskeep_handshakes_total", "wskeep_http_requests_total",
+                  "wskeep_frames_total", "wskeep_bytes_total", "wskeep_pings_sent_total",
+                  "wskeep_pings_answered_total", "wskeep_pings_deferred_total", "wskeep_pongs_missed_total",
+                  "wskeep_pongs_repaired_total", "wskeep_pongs_received_total", "wskeep_pong_latency_seconds",
+                  "wskeep_tcp_rtt_seconds", "wskeep_ping_lateness_seconds", "wskeep_event_loop_lag_seconds",
                   "wskeep_connections_never_ponged", "wskeep_backend_unresponsive",
                   "wskeep_limits_hit_total"));
 }
@@ -60,6 +60,7 @@ TEST_F(MetricsTest, EverySeriesIsThereAtZeroFromTheStart) {
             "# HELP wskeep_connections_open Client connections there are now.\n"
             "# TYPE wskeep_connections_open gauge\n"
             "wskeep_connections_open{state=\"handshake\"} 0\n"
+            "wskeep_connections_open{state=\"http\"} 0\n"
             "wskeep_connections_open{state=\"open\"} 0\n"
             "wskeep_connections_open{state=\"closing\"} 0\n"
             "wskeep_connections_open{state=\"draining\"} 0\n");

@@ -1,0 +1,349 @@
+#include "proxy/relay/exchange.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "proxy/http/forward.h"
+#include "proxy/websocket/handshake.h"
+
+namespace wskeep::relay {
+
+using http::Progress;
+using http::Status;
+using net::IoResult;
+using observe::HandshakeResult;
+
+namespace {
+
+constexpr int kReadsPerTurn = 4;
+constexpr int kMostInterim = 32;           // answers before the final one; a server sends one or two
+constexpr std::size_t kBodyRead = 65'536;  // bytes of a request at once: so much may be kept behind its end
+constexpr std::chrono::milliseconds kLook{1'000};  // at a client that takes nothing
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+iovec piece_of(std::span<const std::uint8_t> bytes) {
+  return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+}
+
+// Those of RFC 9110 section 9.2.2: asking twice does no more than asking once.
+bool is_idempotent(std::string_view method) {
+  constexpr auto kMethods =
+      std::to_array<std::string_view>({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"});
+  return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
+}
+
+}  // namespace
+
+Exchange::Exchange(const Parties& parties, Wish wish)
+    : environment_(parties.environment),
+      site_(parties.site),
+      caller_(parties.caller),
+      request_(parties.request),
+      client_(parties.client),
+      to_client_(parties.to_client),
+      link_(parties.link),
+      answer_(parties.site.limits.header_bytes, body_rule()),
+      wish_(wish) {
+  if (request_.framing() == http::Framing::kNone) passing_ = Request::kPassed;
+}
+
+http::BodyRule Exchange::body_rule() const noexcept {
+  return request_.head().method == "HEAD" ? http::BodyRule::kNone : http::BodyRule::kAsFramed;
+}
+
+void Exchange::start() {
+  if (link_.state() == BackendLink::State::kReady) {
+    // Whatever has come on an idle connection, its end or an answer that nobody asked for, it serves no more.
+    const IoResult result = link_.stream().read(environment_.read_buffer);
+    if (result.status == IoResult::Status::kBlocked) {
+      reused_ = true;
+      return ask();
+    }
+    link_.drop();
+  }
+  link_.connect();
+  go_on_connecting(false);
+}
+
+void Exchange::on_client_ready(Session::Readiness ready) {
+  if (ready.writable) to_client_.flush();
+  if (ready.readable || ready.hung_up) client_.note_news();
+  // A client may end its stream behind its request and wait for the answer, but not for a WebSocket.
+  const bool left = ready.hung_up && wish_ == Wish::kWebsocket;
+  if (left || to_client_.state() == Outlet::State::kFailed ||
+      (ready.readable && client_.pending_error() != 0)) {
+    return client_left();
+  }
+  if (step_ == Step::kConnecting) return;
+  if (ready.readable) pass_request();
+  if (!ready.writable || over()) return;
+  if (step_ == Step::kAnswering && to_client_.waiting() == 0) wait(site_.backend.answer_timeout);
+  pass_answer();
+}
+
+void Exchange::on_backend_ready(Session::Readiness ready) {
+  const bool news = ready.readable || ready.hung_up;
+  if (step_ == Step::kConnecting) {
+    link_.on_ready(ready);
+    return go_on_connecting(news);
+  }
+  if (ready.hung_up) backend_hung_up_ = true;
+  if (ready.writable) {
+    link_.out().flush();
+    if (step_ == Step::kAsking) wait_for_backend();
+    pass_request();
+  }
+  if (news) pass_answer();
+}
+
+void Exchange::resume() {
+  has_more_ = false;
+  if (step_ == Step::kConnecting) return;
+  pass_request();
+  pass_answer();
+}
+
+void Exchange::go_on_connecting(bool news) {
+  switch (link_.state()) {
+    case BackendLink::State::kNone:
+    case BackendLink::State::kConnecting: return;
+    case BackendLink::State::kFailed:
+      failure_ = link_.failure();
+      step_ = Step::kFailed;
+      return;
+    case BackendLink::State::kReady: break;
+  }
+  backend_hung_up_ = false;
+  ask();
+  if (news) pass_answer();
+}
+
+void Exchange::ask() {
+  step_ = Step::kAsking;
+  wait_for_backend();
+  const std::string ip = ip_text(caller_.peer);
+  const http::ClientSide client{.address = ip, .scheme = caller_.scheme, .trusted = caller_.trusted};
+  const http::RequestHead& head = request_.head();
+  link_.out().send(bytes_of(wish_ == Wish::kWebsocket ? http::upgrade_head(head, client)
+                                                      : http::request_head(head, client)));
+  pass_request();
+}
+
+TimePoint Exchange::deadline() const noexcept {
+  return step_ == Step::kConnecting ? link_.deadline() : deadline_;
+}
+
+// Counts the backend's time from now, or the client's while its request is still to come.
+void Exchange::wait_for_backend() noexcept {
+  if (wish_ == Wish::kWebsocket) return wait(site_.backend.handshake_timeout);
+  if (passing_ == Request::kPassing && link_.out().waiting() == 0) return wait(site_.limits.body_timeout);
+  wait(site_.backend.answer_timeout);
+}
+
+void Exchange::on_deadline() {
+  if (environment_.clock.now() < deadline()) return;
+  switch (step_) {
+    case Step::kConnecting: link_.on_deadline(); return go_on_connecting(false);
+    case Step::kAsking:
+      if (passing_ == Request::kPassing && link_.out().waiting() == 0) {
+        return fail(HandshakeResult::kRequestTimeout, Status::kRequestTimeout, "no whole request in time");
+      }
+      return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
+                  "backend did not answer in time");
+    case Step::kAnswering:
+      // A slow client has its time for what is on its way, and the backend isn't read meanwhile.
+      if (to_client_.waiting() != 0 &&
+          environment_.clock.now() - to_client_.stalled_since() < site_.relay.write_stall_timeout) {
+        return wait(kLook);
+      }
+      return cut();
+    case Step::kDone:
+    case Step::kSwitched:
+    case Step::kFailed:
+    case Step::kCut:
+    case Step::kClientGone: return;
+  }
+}
+
+void Exchange::pass_request() {
+  for (int reads = 0; !over() && passing_ == Request::kPassing; ++reads) {
+    if (!link_.out().open()) {
+      // It may have answered and closed without waiting for the rest: the answer counts.
+      passing_ = Request::kDropped;
+      return wait_for_backend();
+    }
+    if (link_.out().waiting() != 0) return;
+    if (reads == kReadsPerTurn) {
+      has_more_ = true;
+      return;
+    }
+    const ClientInput::Read read = client_.read(environment_.read_buffer.first(kBodyRead));
+    if (read.status == IoResult::Status::kBlocked) return;
+    if (read.status != IoResult::Status::kOk) return client_left();
+    const http::Fed fed = request_.feed_body(read.bytes);
+    client_.keep(read.bytes.subspan(fed.used));
+    if (fed.progress != Progress::kIncomplete && fed.progress != Progress::kComplete) {
+      return fail(HandshakeResult::kBadRequest, Status::kBadRequest, request_.reason());
+    }
+    link_.out().send(read.bytes.first(fed.used));
+    if (fed.progress == Progress::kComplete) passing_ = Request::kPassed;
+    if (step_ == Step::kAsking) wait_for_backend();
+  }
+}
+
+void Exchange::pass_answer() {
+  for (int reads = 0; step_ == Step::kAsking || step_ == Step::kAnswering; ++reads) {
+    if (to_client_.waiting() != 0) return;  // the client's turn
+    if (reads == kReadsPerTurn) {
+      has_more_ = true;
+      return;
+    }
+    const IoResult result = link_.stream().read(environment_.read_buffer);
+    switch (result.status) {
+      case IoResult::Status::kOk:
+        backend_drained_ = result.drained && !backend_hung_up_;
+        answered_ = true;
+        take_answer(environment_.read_buffer.first(result.bytes));
+        break;
+      case IoResult::Status::kBlocked: return;
+      case IoResult::Status::kEnd:
+      case IoResult::Status::kFailed: return backend_ended(result);
+    }
+  }
+}
+
+void Exchange::take_answer(Bytes bytes) {
+  while (step_ == Step::kAsking && !bytes.empty()) {
+    const http::Fed fed = answer_.feed(bytes);
+    bytes = bytes.subspan(fed.used);
+    switch (fed.progress) {
+      case Progress::kIncomplete: return;
+      case Progress::kComplete:
+        judge_head(bytes);
+        if (step_ != Step::kAsking) return;
+        break;
+      case Progress::kTooLarge:
+        environment_.counters.limits_hit[observe::Limit::kHeaderBytes].add();
+        [[fallthrough]];
+      case Progress::kBad: return bad_answer(answer_.reason());
+    }
+  }
+  if (step_ != Step::kAnswering) return;
+  wait(site_.backend.answer_timeout);
+  const http::Fed fed = answer_.feed_body(bytes);
+  to_client_.send(bytes.first(fed.used));
+  if (to_client_.state() == Outlet::State::kFailed) return client_left();
+  if (fed.progress == Progress::kComplete) return end_answer(bytes.subspan(fed.used));
+  if (fed.progress != Progress::kIncomplete) cut();
+}
+
+// `rest` is what came behind the head.
+void Exchange::judge_head(Bytes rest) {
+  const http::AnswerHead& head = answer_.head();
+  if (head.status == 101) return judge_switch(rest);
+  if (!head.interim()) return begin_answer(rest);
+  if (++interim_ > kMostInterim) return bad_answer("too many interim answers");
+  // One who waits for a 101 has no use for another, and one of HTTP/1.0 doesn't know them.
+  if (wish_ == Wish::kAnswer && request_.head().version >= 11) {
+    to_client_.send(bytes_of(http::answer_head(head, http::Then::kKeep)));
+  }
+  answer_.next(body_rule());
+}
+
+void Exchange::judge_switch(Bytes rest) {
+  if (wish_ != Wish::kWebsocket) return bad_answer("a 101 that nobody asked for");
+  const http::AnswerHead& head = answer_.head();
+  const websocket::AnswerVerdict verdict =
+      websocket::judge_answer(head.status, head.fields, request_.head().fields);
+  if (verdict.kind != websocket::AnswerKind::kSwitched) return bad_answer(verdict.reason);
+  if (link_.out().waiting() != 0) return bad_answer("it came before the request was sent");
+  from_backend_.assign(rest.begin(), rest.end());
+  step_ = Step::kSwitched;
+}
+
+void Exchange::begin_answer(Bytes rest) {
+  const http::AnswerHead& head = answer_.head();
+  const http::RequestHead& request = request_.head();
+  const bool old = request.version < 11;
+  const http::Framing framing = answer_.framing();
+  if (old && framing == http::Framing::kChunked) return bad_answer("a chunked answer to HTTP/1.0");
+  const bool ends_itself = framing != http::Framing::kUntilEof;
+  backend_persists_ = ends_itself && http::persists(head.version, head.fields);
+  client_persists_ = ends_itself && !last_ && http::persists(request.version, request.fields);
+  const http::Then then = !client_persists_ ? http::Then::kClose
+                          : old             ? http::Then::kKeepOld
+                                            : http::Then::kKeep;
+  const std::string bytes = http::answer_head(head, then);
+  step_ = Step::kAnswering;
+  wait(site_.backend.answer_timeout);
+  const http::Fed fed = answer_.feed_body(rest);
+  const std::array<iovec, 2> pieces{piece_of(bytes_of(bytes)), piece_of(rest.first(fed.used))};
+  to_client_.send(std::span(pieces).first(fed.used == 0 ? 1 : 2));
+  if (to_client_.state() == Outlet::State::kFailed) return client_left();
+  if (fed.progress == Progress::kComplete) return end_answer(rest.subspan(fed.used));
+  if (fed.progress != Progress::kIncomplete) cut();
+}
+
+// What stands behind the end of an answer is none that anybody asked for.
+void Exchange::end_answer(Bytes surplus) {
+  if (passing_ != Request::kPassed || link_.out().waiting() != 0) {
+    client_persists_ = false;
+    backend_persists_ = false;
+  }
+  if (!backend_persists_ || !surplus.empty()) link_.drop();
+  step_ = Step::kDone;
+}
+
+void Exchange::backend_ended(const IoResult& result) {
+  if (step_ == Step::kAnswering) {
+    const bool whole =
+        result.status == IoResult::Status::kEnd && answer_.end_of_input() == Progress::kComplete;
+    return whole ? end_answer({}) : cut();
+  }
+  if (may_ask_again()) {
+    link_.drop();
+    reused_ = false;
+    step_ = Step::kConnecting;
+    link_.connect();
+    return go_on_connecting(false);
+  }
+  fail(HandshakeResult::kBackendUnreachable, Status::kBadGateway, "backend closed before answering",
+       result.error == 0 ? "" : std::strerror(result.error));
+}
+
+// An idle connection may end just as it is used (RFC 9112 section 9.3.1).
+bool Exchange::may_ask_again() const noexcept {
+  return reused_ && !answered_ && request_.framing() == http::Framing::kNone &&
+         is_idempotent(request_.head().method);
+}
+
+void Exchange::bad_answer(std::string_view detail) noexcept {
+  fail(HandshakeResult::kBackendBadAnswer, Status::kBadGateway, "bad answer from backend", detail);
+}
+
+void Exchange::fail(HandshakeResult result, Status status, std::string_view words,
+                    std::string_view detail) noexcept {
+  link_.drop();
+  if (step_ == Step::kAnswering) {
+    step_ = Step::kCut;
+    return;
+  }
+  failure_ = {result, status, words, detail};
+  step_ = Step::kFailed;
+}
+
+void Exchange::cut() noexcept {
+  link_.drop();
+  step_ = Step::kCut;
+}
+
+void Exchange::client_left() noexcept {
+  link_.drop();
+  step_ = Step::kClientGone;
+}
+
+}  // namespace wskeep::relay
