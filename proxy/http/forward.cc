@@ -11,6 +11,7 @@ using websocket::equal_ignoring_case;
 using websocket::Fields;
 using websocket::pop_list_element;
 
+constexpr std::string_view kChunked = "chunked";
 constexpr std::size_t kUsualHead = 1024;  // bytes of a browser's request; a larger one grows as it is written
 
 bool starts_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
@@ -92,7 +93,8 @@ std::string request_head(const RequestHead& request, const ClientSide& client) {
   for (const auto& [name, value] : request.fields) {
     constexpr auto kLeftOut = std::to_array<std::string_view>({"Connection", "Upgrade", "HTTP2-Settings"});
     if (one_of(name, kLeftOut) || hop_by_hop.contains(name) || tells_forwarding(name)) continue;
-    append_field(head, name, value);
+    // In one spelling: a backend that knows only that one would see no body in the others.
+    append_field(head, name, equal_ignoring_case(name, "Transfer-Encoding") ? kChunked : value);
   }
   if (old && persists(request.version, request.fields)) append_field(head, "Connection", "keep-alive");
   append_forwarding(head, request, client);

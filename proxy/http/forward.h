@@ -24,8 +24,9 @@ namespace wskeep::http {
 
 // The head for the backend of any other request, its empty last line included. Upgrade is left out, as RFC
 // 9110 section 7.8 allows, and HTTP2-Settings with it; the forwarding fields are treated as above. The body
-// is to follow as raw bytes, so Transfer-Encoding and Trailer stay. A request of HTTP/1.0 goes on as one, so
-// that no answer is chunked that its client couldn't read; it asks to keep the connection if the client did.
+// is to follow as raw bytes, so Transfer-Encoding, as "chunked", and Trailer stay. A request of HTTP/1.0 goes
+// on as one, so that no answer is chunked that its client couldn't read; it asks to keep the connection if
+// the client did.
 [[nodiscard]] std::string request_head(const RequestHead& request, const ClientSide& client);
 
 // Whether whoever sent the head lets its connection serve another message behind this one (RFC 9112 section

@@ -76,6 +76,13 @@ void BackendLink::fail(const Failure& failure) noexcept {
   state_ = State::kFailed;
 }
 
+bool BackendLink::stays_idle() noexcept {
+  if (state_ != State::kReady) return false;
+  if (stream_->read(environment_.read_buffer).status == net::IoResult::Status::kBlocked) return true;
+  drop();
+  return false;
+}
+
 void BackendLink::drop() noexcept {
   close();
   deadline_ = TimePoint::max();

@@ -68,6 +68,10 @@ class BackendLink {
   net::SocketTransport& stream() noexcept { return *stream_; }
   Outlet& out() noexcept { return *out_; }
 
+  // Whether the link is ready and, between two requests, fit for another. Whatever has come on an idle
+  // connection, its end or an answer that nobody asked for, it serves no more and is dropped.
+  bool stays_idle() noexcept;
+
   // Ends the connection, if there is one: kNone.
   void drop() noexcept;
   // Hands the stream over, while ready; the watch goes on.

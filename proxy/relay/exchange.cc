@@ -56,14 +56,9 @@ http::BodyRule Exchange::body_rule() const noexcept {
 }
 
 void Exchange::start() {
-  if (link_.state() == BackendLink::State::kReady) {
-    // Whatever has come on an idle connection, its end or an answer that nobody asked for, it serves no more.
-    const IoResult result = link_.stream().read(environment_.read_buffer);
-    if (result.status == IoResult::Status::kBlocked) {
-      reused_ = true;
-      return ask();
-    }
-    link_.drop();
+  if (link_.stays_idle()) {
+    reused_ = true;
+    return ask();
   }
   link_.connect();
   go_on_connecting(false);
@@ -94,7 +89,7 @@ void Exchange::on_backend_ready(Session::Readiness ready) {
   if (ready.hung_up) backend_hung_up_ = true;
   if (ready.writable) {
     link_.out().flush();
-    if (step_ == Step::kAsking) wait_for_backend();
+    if (step_ != Step::kAnswering) wait_for_backend();
     pass_request();
   }
   if (news) pass_answer();
@@ -161,6 +156,7 @@ void Exchange::on_deadline() {
         return wait(kLook);
       }
       return cut();
+    case Step::kFinishing: return end_early();
     case Step::kDone:
     case Step::kSwitched:
     case Step::kFailed:
@@ -170,6 +166,16 @@ void Exchange::on_deadline() {
 }
 
 void Exchange::pass_request() {
+  pass_body();
+  if (step_ != Step::kFinishing) return;
+  if (request_passed()) {
+    step_ = Step::kDone;
+  } else if (passing_ == Request::kDropped) {
+    end_early();
+  }
+}
+
+void Exchange::pass_body() {
   for (int reads = 0; !over() && passing_ == Request::kPassing; ++reads) {
     if (!link_.out().open()) {
       // It may have answered and closed without waiting for the rest: the answer counts.
@@ -191,11 +197,24 @@ void Exchange::pass_request() {
     }
     link_.out().send(read.bytes.first(fed.used));
     if (fed.progress == Progress::kComplete) passing_ = Request::kPassed;
-    if (step_ == Step::kAsking) wait_for_backend();
+    if (step_ != Step::kAnswering) wait_for_backend();
   }
 }
 
+bool Exchange::request_passed() noexcept {
+  return passing_ == Request::kPassed && link_.out().waiting() == 0;
+}
+
+// The client has its answer, but of its request no more can be passed on.
+void Exchange::end_early() noexcept {
+  client_persists_ = false;
+  link_.drop();
+  step_ = Step::kDone;
+}
+
 void Exchange::pass_answer() {
+  // Behind the answer nothing is to come, neither another one nor the end.
+  if (step_ == Step::kFinishing && !link_.stays_idle()) return end_early();
   for (int reads = 0; step_ == Step::kAsking || step_ == Step::kAnswering; ++reads) {
     if (to_client_.waiting() != 0) return;  // the client's turn
     if (reads == kReadsPerTurn) {
@@ -273,7 +292,9 @@ void Exchange::begin_answer(Bytes rest) {
   if (old && framing == http::Framing::kChunked) return bad_answer("a chunked answer to HTTP/1.0");
   const bool ends_itself = framing != http::Framing::kUntilEof;
   backend_persists_ = ends_itself && http::persists(head.version, head.fields);
-  client_persists_ = ends_itself && !last_ && http::persists(request.version, request.fields);
+  // Whoever closes before it has read the whole request makes both connections end.
+  const bool takes_all = request_passed() || (backend_persists_ && passing_ == Request::kPassing);
+  client_persists_ = ends_itself && takes_all && !last_ && http::persists(request.version, request.fields);
   const http::Then then = !client_persists_ ? http::Then::kClose
                           : old             ? http::Then::kKeepOld
                                             : http::Then::kKeep;
@@ -290,11 +311,15 @@ void Exchange::begin_answer(Bytes rest) {
 
 // What stands behind the end of an answer is none that anybody asked for.
 void Exchange::end_answer(Bytes surplus) {
-  if (passing_ != Request::kPassed || link_.out().waiting() != 0) {
-    client_persists_ = false;
-    backend_persists_ = false;
+  if (!surplus.empty()) backend_persists_ = false;
+  if (!request_passed()) {
+    if (client_persists_ && backend_persists_ && passing_ != Request::kDropped) {
+      step_ = Step::kFinishing;
+      return wait_for_backend();
+    }
+    return end_early();
   }
-  if (!backend_persists_ || !surplus.empty()) link_.drop();
+  if (!backend_persists_) link_.drop();
   step_ = Step::kDone;
 }
 
@@ -327,11 +352,9 @@ void Exchange::bad_answer(std::string_view detail) noexcept {
 
 void Exchange::fail(HandshakeResult result, Status status, std::string_view words,
                     std::string_view detail) noexcept {
+  if (step_ == Step::kAnswering) return cut();
+  if (step_ == Step::kFinishing) return end_early();
   link_.drop();
-  if (step_ == Step::kAnswering) {
-    step_ = Step::kCut;
-    return;
-  }
   failure_ = {result, status, words, detail};
   step_ = Step::kFailed;
 }
@@ -342,6 +365,7 @@ void Exchange::cut() noexcept {
 }
 
 void Exchange::client_left() noexcept {
+  if (step_ == Step::kFinishing) return end_early();
   link_.drop();
   step_ = Step::kClientGone;
 }

@@ -3,7 +3,8 @@
 // It begins with the request's head, read and judged, and ends with the last byte of the answer, or with a
 // right 101 if the request asked for a WebSocket. Bodies stream both ways, chunked ones as they are; what a
 // side doesn't take at once is all that waits. Messages are framed strictly, so that no byte of one can be
-// taken for the next one's. An answer that begins before the request has ended passes at once.
+// taken for the next one's. An answer that begins before the request has ended passes at once; if both sides
+// want to go on with their connections the rest of the request follows it.
 //
 // It knows no libevent: its owner tells which side has news and, after each call, looks at `step`. One
 // thread. What it borrows must outlive it. May throw std::bad_alloc.
@@ -37,6 +38,7 @@ class Exchange {
     kConnecting,
     kAsking,      // no head of a final answer has come yet
     kAnswering,   // the answer passes
+    kFinishing,   // the answer has passed, and the rest of the request's body still goes to the backend
     kDone,        // it has passed; client_persists() says whether another request may follow
     kSwitched,    // the backend has said 101: answer(), answer_head_bytes() and from_backend() are there
     kFailed,      // the client has had no byte of an answer, and failure() says what to tell it
@@ -72,7 +74,7 @@ class Exchange {
   void be_last() noexcept { last_ = true; }
 
   Step step() const noexcept { return step_; }
-  bool over() const noexcept { return step_ > Step::kAnswering; }
+  bool over() const noexcept { return step_ > Step::kFinishing; }
   bool answering() const noexcept { return step_ == Step::kAnswering; }
   Wish wish() const noexcept { return wish_; }
   const Failure& failure() const noexcept { return failure_; }
@@ -92,12 +94,15 @@ class Exchange {
   void go_on_connecting(bool news);
   void ask();
   void pass_request();
+  void pass_body();
   void pass_answer();
   void take_answer(Bytes bytes);
   void judge_head(Bytes rest);
   void judge_switch(Bytes rest);
   void begin_answer(Bytes rest);
   void end_answer(Bytes surplus);
+  void end_early() noexcept;
+  bool request_passed() noexcept;
   void backend_ended(const net::IoResult& result);
   bool may_ask_again() const noexcept;
   void fail(observe::HandshakeResult result, http::Status status, std::string_view words,

@@ -96,7 +96,7 @@ void Opening::on_client_ready(Session::Readiness ready) {
 void Opening::on_backend_ready(Session::Readiness ready) {
   switch (step_) {
     case Step::kExchanging: exchange_->on_backend_ready(ready); return follow_exchange();
-    case Step::kReadingRequest:  // the next one looks itself at a connection that was idle
+    case Step::kReadingRequest: (void)link_.stays_idle(); return;
     case Step::kLingering:
     case Step::kOpened:
     case Step::kOver: return;
@@ -212,7 +212,8 @@ void Opening::follow_exchange() {
   switch (exchange_->step()) {
     case Exchange::Step::kConnecting:
     case Exchange::Step::kAsking:
-    case Exchange::Step::kAnswering: return;
+    case Exchange::Step::kAnswering:
+    case Exchange::Step::kFinishing: return;
     case Exchange::Step::kDone: return end_exchange();
     case Exchange::Step::kSwitched:
       decide(HandshakeResult::kAccepted, 101, {});

@@ -188,6 +188,12 @@ TEST(RequestHeadForBackend, KeepsWhatFramesTheBody) {
                 std::string{kForwarded} + "\r\n");
 }
 
+TEST(RequestHeadForBackend, SpellsChunkedInOneWay) {
+  EXPECT_EQ(requested("POST / HTTP/1.1\r\nHost: a.example\r\ntransfer-encoding:\tcHUNKED \r\n\r\n"),
+            "POST / HTTP/1.1\r\nHost: a.example\r\ntransfer-encoding: chunked\r\n" + std::string{kForwarded} +
+                "\r\n");
+}
+
 TEST(RequestHeadForBackend, OffersNoOtherProtocol) {
   EXPECT_EQ(requested("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade, HTTP2-Settings\r\n"
                       "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"),
