@@ -299,6 +299,22 @@ class IntegrationTest(unittest.TestCase):
         peer.port = peer.next("listening")["port"]
         return peer
 
+    def http_server(self, kind):
+        """A listening HTTP backend, "node" or "aiohttp", with its `port`."""
+        argv = [*runtime("node"), str(PEERS / "http_server.mjs")]
+        if kind == "aiohttp":
+            argv = ["/usr/bin/python3", str(PEERS / "http_server_aiohttp.py")]
+        peer = self._peer(f"http server {kind}", argv, {})
+        peer.port = peer.next("listening")["port"]
+        return peer
+
+    def http_client(self, kind, port, requests):
+        """A client that makes these requests, one after the other, and says what it got."""
+        argv = [*runtime("node"), str(PEERS / "http_client.mjs")]
+        if kind == "aiohttp":
+            argv = ["/usr/bin/python3", str(PEERS / "http_client_aiohttp.py")]
+        return self._peer(f"http client {kind}", argv, {"port": port, "requests": requests})
+
     def raw_backend(self, answer=raw.switch, **options):
         backend = raw.Backend(answer, **options)
         self.addCleanup(backend.close)

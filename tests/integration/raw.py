@@ -58,7 +58,8 @@ class Stream:
         for i in range(len(data)):
             self.sock.sendall(data[i : i + 1])
 
-    def _receive(self):
+    def receive(self):
+        """What comes next; b"" at the end of the stream."""
         try:
             return self.sock.recv(65536)
         except (ConnectionResetError, BrokenPipeError):
@@ -66,10 +67,11 @@ class Stream:
             return b""
 
     def read_head(self):
-        """Reads to the empty line; what comes behind it stays for frame() and rest()."""
-        data = b""
+        """Reads to the empty line; what comes behind it stays for frame(), read_head() and rest()."""
+        data = self._parser.pending
+        self._parser = frames.Parser()
         while b"\r\n\r\n" not in data:
-            piece = self._receive()
+            piece = self.receive()
             if not piece:
                 raise EOFError(f"the connection ended inside a head: {data!r}")
             data += piece
@@ -78,10 +80,27 @@ class Stream:
         self.head = Head(head)
         return self.head
 
+    def read_body(self, size):
+        """The next `size` bytes; fewer if the stream ends."""
+        data = self._parser.pending
+        while len(data) < size and (piece := self.receive()):
+            data += piece
+        self._parser = frames.Parser()
+        self._parser.feed(data[size:])
+        return data[:size]
+
+    def read_chunk(self):
+        """The next chunk's data, of a body without trailers; b"" for the last one."""
+        line = b""
+        while not line.endswith(b"\r\n"):
+            line += self.read_body(1) or b"?\r\n"
+        size = int(line, 16)
+        return self.read_body(size + 2)[:size]
+
     def frame(self):
         """The next frame. EOFError at the end of the stream, with what was left over."""
         while (frame := self._parser.next()) is None:
-            piece = self._receive()
+            piece = self.receive()
             if not piece:
                 raise EOFError(f"the stream ended, left over: {self._parser.pending[:64]!r}")
             self._parser.feed(piece)
@@ -97,7 +116,7 @@ class Stream:
         """Every byte until the other side ends."""
         data = self._parser.pending
         self._parser = frames.Parser()
-        while piece := self._receive():
+        while piece := self.receive():
             data += piece
         return data
 
@@ -107,7 +126,7 @@ class Stream:
             return False
         self.sock.settimeout(seconds)
         try:
-            piece = self._receive()
+            piece = self.receive()
             self._parser.feed(piece)
             return False
         except socket.timeout:

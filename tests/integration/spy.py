@@ -16,8 +16,9 @@ def ok(request):
 class Heard:
     """One connection: what came on it, as bytes and as requests."""
 
-    def __init__(self, sock):
+    def __init__(self, sock, ends):
         self.sock = sock
+        self._ends = ends
         self.data = b""
         self.requests = []  # whole ones
         self.fault = None  # why what came is no request
@@ -52,8 +53,11 @@ class Heard:
             with self._changed:
                 self.requests.append(request)
                 self._changed.notify_all()
-            if reply := answer(request):
+            reply = answer(request)
+            if reply is not None:
                 self.sock.sendall(reply)
+                if self._ends:
+                    self.sock.shutdown(socket.SHUT_WR)
 
     def wait_requests(self, count):
         with self._changed:
@@ -71,6 +75,7 @@ class Spy:
 
     def __init__(self, answer=ok):
         self.answer = answer
+        self.ends = False  # connections end behind the first answer
         self.heard = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -83,7 +88,7 @@ class Spy:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            heard = Heard(sock)
+            heard = Heard(sock, self.ends)
             self.heard.append(heard)
             threading.Thread(target=heard.read, args=(lambda request: self.answer(request),), daemon=True).start()
 
