@@ -101,12 +101,16 @@ struct Relay {
 };
 
 struct Limits {
-  // One request or answer head; beyond it 431 (502 for an answer).
+  std::uint32_t sessions = 0;             // of all clients; beyond it 503. 0: any
+  std::uint32_t sessions_per_client = 0;  // of one address, or one /64 of IPv6; beyond it 429. 0: any
+  // One request or answer head; beyond either 431 (502 for an answer).
   std::size_t header_bytes = std::size_t{16} * 1024;
+  std::uint32_t header_fields = 100;
   milliseconds handshake_timeout{10'000};  // from accept to the whole request head; then 408
   std::size_t max_frame = 0;               // payload bytes of one data frame, either way; then 1009. 0: any
   // Pings and pongs of one client, and as many at once; then 1008. 0: any.
   std::uint32_t control_frames_per_second = 0;
+  std::uint32_t accepts_per_wakeup = 64;   // connections that a listener hands over before the loop goes on
   milliseconds body_timeout{30'000};       // silence in sending the body of a request; then 408
   milliseconds keepalive_timeout{60'000};  // from an answer to the next request; then the connection ends
 

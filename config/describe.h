@@ -151,14 +151,22 @@ void describe(Visitor& v, Relay& relay) {
 
 template <class Visitor>
 void describe(Visitor& v, Limits& limits) {
+  v.option("sessions", limits.sessions, Integer{0, 10'000'000},
+           "WebSocket sessions of all clients, handshakes included; beyond it 503; 0: any");
+  v.option("sessions_per_client", limits.sessions_per_client, Integer{0, 10'000'000},
+           "those of one IPv4 address or one /64 of IPv6; beyond it 429; 0: any");
   v.option("header_bytes", limits.header_bytes, Size{kKiB, kMiB},
            "the largest request or answer head; beyond it 431 (502 for an answer)");
+  v.option("header_fields", limits.header_fields, Integer{10, 1'000},
+           "the most header fields of a request or answer; beyond it 431 (502 for an answer)");
   v.option("handshake_timeout", limits.handshake_timeout, kTimeout,
            "how long a client may take to send its request head; then 408");
   v.option("max_frame", limits.max_frame, Size{0, kGiB},
            "the largest payload of one data frame, from either side; beyond it Close 1009; 0: any");
   v.option("control_frames_per_second", limits.control_frames_per_second, Integer{0, 1'000'000},
            "pings and pongs that a client may send in a second; beyond it Close 1008; 0: any");
+  v.option("accepts_per_wakeup", limits.accepts_per_wakeup, Integer{1, 10'000},
+           "connections that a listener hands over at once, before those that are there have their turn");
   v.option("body_timeout", limits.body_timeout, kTimeout,
            "how long a client may be silent within the body of its request; then 408");
   v.option("keepalive_timeout", limits.keepalive_timeout, kTimeout,

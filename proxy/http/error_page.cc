@@ -10,6 +10,7 @@ std::string_view phrase(Status status) noexcept {
     case Status::kForbidden: return "Forbidden";
     case Status::kRequestTimeout: return "Request Timeout";
     case Status::kUpgradeRequired: return "Upgrade Required";
+    case Status::kTooManyRequests: return "Too Many Requests";
     case Status::kHeaderFieldsTooLarge: return "Request Header Fields Too Large";
     case Status::kNotImplemented: return "Not Implemented";
     case Status::kBadGateway: return "Bad Gateway";

@@ -14,6 +14,7 @@ enum class Status : std::uint16_t {
   kForbidden = 403,
   kRequestTimeout = 408,
   kUpgradeRequired = 426,
+  kTooManyRequests = 429,
   kHeaderFieldsTooLarge = 431,
   kNotImplemented = 501,
   kBadGateway = 502,
@@ -21,7 +22,7 @@ enum class Status : std::uint16_t {
   kGatewayTimeout = 504,
 };
 
-// The reason phrase that RFC 9110 section 15 and RFC 6585 section 5 give the status.
+// The reason phrase that RFC 9110 section 15 and RFC 6585 give the status.
 [[nodiscard]] std::string_view phrase(Status status) noexcept;
 
 // A whole answer, head and body. `reason` is one line of our own words in UTF-8; the body is

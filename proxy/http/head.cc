@@ -41,16 +41,17 @@ bool has_control(std::string_view text) noexcept {
 template <typename Head>
 class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v<Head, RequestHead>> {
  public:
-  Impl(std::size_t limit, BodyRule rule)
-      : scanner_(kIsRequest ? HeadScanner::Kind::kRequest : HeadScanner::Kind::kAnswer), limit_(limit) {
-    this->header_limit(std::numeric_limits<std::uint32_t>::max());  // limit_ is kept below
+  Impl(const HeadLimits& limits, BodyRule rule)
+      : scanner_(kIsRequest ? HeadScanner::Kind::kRequest : HeadScanner::Kind::kAnswer, limits.fields),
+        most_bytes_(limits.bytes) {
+    this->header_limit(std::numeric_limits<std::uint32_t>::max());  // most_bytes_ is kept below
     this->body_limit(boost::none);
     this->skip(rule == BodyRule::kNone);
   }
 
   Fed feed(Bytes bytes) {
     if (head_progress_ != Progress::kIncomplete) return {head_progress_, 0};
-    const std::size_t room = limit_ - raw_.size();
+    const std::size_t room = most_bytes_ - raw_.size();
     auto [progress, used] = scanner_.scan(bytes.first(std::min(room, bytes.size())));
     if (progress == Progress::kIncomplete && bytes.size() > room) {
       progress = Progress::kTooLarge;
@@ -104,6 +105,7 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
   }
 
   std::string_view reason() const noexcept { return reason_; }
+  bool too_many_fields() const noexcept { return scanner_.too_many_fields(); }
 
  private:
   static constexpr std::size_t kUsualFields = 16;
@@ -247,15 +249,15 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
   std::string chunk_framing_;    // of a chunk header or of the trailers, what has come so far
   std::size_t chunk_lines_ = 0;  // bytes of whole lines in it
   std::uint64_t chunk_left_ = 0;
-  std::size_t limit_;
+  std::size_t most_bytes_;
   Progress head_progress_ = Progress::kIncomplete;
   Progress body_progress_ = Progress::kIncomplete;
   Framing framing_ = Framing::kNone;
 };
 
 template <typename Head>
-MessageReader<Head>::MessageReader(std::size_t limit, BodyRule rule)
-    : limit_(limit), impl_(std::make_unique<Impl>(limit, rule)) {}
+MessageReader<Head>::MessageReader(HeadLimits limits, BodyRule rule)
+    : limits_(limits), impl_(std::make_unique<Impl>(limits, rule)) {}
 
 template <typename Head>
 MessageReader<Head>::MessageReader(MessageReader&&) noexcept = default;
@@ -302,8 +304,13 @@ std::string_view MessageReader<Head>::reason() const noexcept {
 }
 
 template <typename Head>
+bool MessageReader<Head>::too_many_fields() const noexcept {
+  return impl_->too_many_fields();
+}
+
+template <typename Head>
 void MessageReader<Head>::next(BodyRule rule) {
-  impl_ = std::make_unique<Impl>(limit_, rule);
+  impl_ = std::make_unique<Impl>(limits_, rule);
 }
 
 template class MessageReader<RequestHead>;

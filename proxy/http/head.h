@@ -15,7 +15,7 @@
 // One empty line before a request is skipped and belongs to no head (section 2.2): old clients send one
 // after a body. It cannot be mistaken for anything else, so skipping it is safe; a second one is refused.
 //
-// A reader owns the raw bytes of its head, up to `limit`, until next() or its destruction; the views in a
+// A reader owns the raw bytes of its head, up to its limit, until next() or its destruction; the views in a
 // head point there. It costs one allocation, the raw bytes and 32 bytes a field. Movable, views stay valid.
 #pragma once
 
@@ -32,7 +32,7 @@ namespace wskeep::http {
 
 using Bytes = std::span<const std::uint8_t>;
 
-inline constexpr std::size_t kMaxFields = 100;         // header fields in one head
+inline constexpr std::size_t kMaxFields = 100;         // header fields in one head, unless told otherwise
 inline constexpr std::size_t kMaxChunkFraming = 8192;  // bytes of one chunk header, or of all trailers
 
 struct RequestHead {
@@ -56,7 +56,7 @@ struct AnswerHead {
 enum class Progress : std::uint8_t {
   kIncomplete,  // feed more
   kComplete,
-  kTooLarge,  // over the limit of bytes, or over kMaxFields
+  kTooLarge,  // over a limit of the head
   kBad,       // reason() says why
 };
 
@@ -74,11 +74,19 @@ enum class Framing : std::uint8_t { kNone, kSized, kChunked, kUntilEof };
 // Whether the next answer has the body that its head announces: one to a HEAD request never does.
 enum class BodyRule : std::uint8_t { kAsFramed, kNone };
 
+// How large a head may be.
+struct HeadLimits {
+  HeadLimits(std::size_t most_bytes, std::size_t most_fields = kMaxFields) noexcept
+      : bytes(most_bytes), fields(most_fields) {}
+
+  std::size_t bytes;  // its empty last line included
+  std::size_t fields;
+};
+
 template <typename Head>
 class MessageReader {
  public:
-  // limit: the largest head in bytes, its empty last line included.
-  explicit MessageReader(std::size_t limit, BodyRule rule = BodyRule::kAsFramed);
+  explicit MessageReader(HeadLimits limits, BodyRule rule = BodyRule::kAsFramed);
   MessageReader(MessageReader&&) noexcept;
   MessageReader& operator=(MessageReader&&) noexcept;
   ~MessageReader();
@@ -106,6 +114,8 @@ class MessageReader {
 
   // Static text for kBad and kTooLarge, otherwise empty.
   [[nodiscard]] std::string_view reason() const noexcept;
+  // After kTooLarge: whether of fields, and not of bytes.
+  [[nodiscard]] bool too_many_fields() const noexcept;
 
   // Forgets everything and starts on the head of the next message: after an interim answer, or on a
   // connection that is kept alive. Views into the old head die.
@@ -113,7 +123,7 @@ class MessageReader {
 
  private:
   class Impl;
-  std::size_t limit_;
+  HeadLimits limits_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -152,7 +152,7 @@ Progress HeadScanner::step_line_start(std::uint8_t byte) noexcept {
   if (byte == ' ' || byte == '\t') return fail("folded header line");
   if (byte == ':') return fail("empty header name");
   if (!kToken[byte]) return fail("illegal character in a header name");
-  if (++fields_ > kMaxFields) {
+  if (++fields_ > most_fields_) {
     reason_ = "too many header fields";
     return Progress::kTooLarge;
   }

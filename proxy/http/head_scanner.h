@@ -18,8 +18,8 @@ class HeadScanner {
  public:
   enum class Kind : std::uint8_t { kRequest, kAnswer };
 
-  explicit HeadScanner(Kind kind) noexcept
-      : at_(kind == Kind::kRequest ? At::kStart : At::kVersion), kind_(kind) {}
+  HeadScanner(Kind kind, std::size_t most_fields) noexcept
+      : most_fields_(most_fields), at_(kind == Kind::kRequest ? At::kStart : At::kVersion), kind_(kind) {}
 
   // Takes the next bytes, up to the end of the head or to the first that can't belong to one; both count as
   // used. Not to be called again after anything but kIncomplete.
@@ -27,6 +27,8 @@ class HeadScanner {
 
   // Static text after kBad and kTooLarge, otherwise empty.
   [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+  // Whether kTooLarge was for them.
+  [[nodiscard]] bool too_many_fields() const noexcept { return fields_ > most_fields_; }
 
  private:
   enum class At : std::uint8_t {
@@ -54,6 +56,7 @@ class HeadScanner {
   std::string_view reason_;
   std::size_t seen_ = 0;    // bytes of the present element, a method or a version for one; not in runs
   std::size_t fields_ = 0;  // header fields begun
+  std::size_t most_fields_;
   At at_;
   Kind kind_;
 };

@@ -42,14 +42,27 @@ constexpr std::array<std::string_view, kConnectionStates> kConnectionStateWords 
     "handshake", "http", "open", "closing", "draining"};
 constexpr std::array<std::string_view, kPongKinds> kPongKindWords = {"matched", "late", "foreign"};
 constexpr std::array<std::string_view, kInitiators> kInitiatorWords = {"client", "backend", "wskeep"};
-constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords = {
-    "accepted",       "bad_request",        "origin_refused", "request_timeout",     "unsupported_version",
-    "head_too_large", "unsupported_method", "refused",        "backend_unreachable", "backend_bad_answer",
-    "unavailable",    "backend_timeout",    "client_gone"};
+constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords = {"accepted",
+                                                                                   "bad_request",
+                                                                                   "origin_refused",
+                                                                                   "request_timeout",
+                                                                                   "unsupported_version",
+                                                                                   "head_too_large",
+                                                                                   "unsupported_method",
+                                                                                   "refused",
+                                                                                   "backend_unreachable",
+                                                                                   "backend_bad_answer",
+                                                                                   "too_many_of_client",
+                                                                                   "too_many_sessions",
+                                                                                   "unavailable",
+                                                                                   "backend_timeout",
+                                                                                   "client_gone"};
 constexpr std::array<std::string_view, kStatusClasses> kStatusClassWords = {"none", "2xx", "3xx", "4xx",
                                                                             "5xx"};
-constexpr std::array<std::string_view, kLimits> kLimitWords = {"descriptors", "header_bytes", "max_frame",
-                                                               "control_frames_per_second"};
+constexpr std::array<std::string_view, kLimits> kLimitWords = {
+    "descriptors",  "header_bytes",        "max_frame",         "control_frames_per_second",
+    "sessions",     "sessions_per_client", "header_fields",     "handshake_timeout",
+    "body_timeout", "keepalive_timeout",   "accepts_per_wakeup"};
 
 template <class Words, class Enum>
 std::string_view word(const Words& words, Enum value) {

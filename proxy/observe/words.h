@@ -67,19 +67,33 @@ enum class HandshakeResult : std::uint8_t {
   kRefused,             // the backend answered with another status than 101, which was passed on
   kBackendUnreachable,  // 502
   kBackendBadAnswer,    // 502
+  kTooManyOfClient,     // 429: limits.sessions_per_client
+  kTooMany,             // 503: limits.sessions
   kUnavailable,         // 503: wskeep is stopping
   kBackendTimeout,      // 504: connect or answer
   kClientGone,          // the client left before the answer
 };
-inline constexpr std::size_t kHandshakeResults = 13;
+inline constexpr std::size_t kHandshakeResults = 15;
 
 // How an ordinary request was answered: the class of its status (RFC 9110 section 15), or not at all.
 enum class StatusClass : std::uint8_t { kNone, kSuccess, kRedirection, kClientError, kServerError };
 inline constexpr std::size_t kStatusClasses = 5;
 
 // A limit that was met.
-enum class Limit : std::uint8_t { kDescriptors, kHeaderBytes, kMaxFrame, kControlFramesPerSecond };
-inline constexpr std::size_t kLimits = 4;
+enum class Limit : std::uint8_t {
+  kDescriptors,
+  kHeaderBytes,
+  kMaxFrame,
+  kControlFramesPerSecond,
+  kSessions,
+  kSessionsPerClient,
+  kHeaderFields,
+  kHandshakeTimeout,
+  kBodyTimeout,
+  kKeepaliveTimeout,
+  kAcceptsPerWakeup
+};
+inline constexpr std::size_t kLimits = 11;
 
 std::string_view to_string(Leg leg) noexcept;
 std::string_view to_string(Direction direction) noexcept;

@@ -12,7 +12,6 @@
 namespace wskeep::relay {
 namespace {
 
-constexpr int kMostPerTurn = 64;
 constexpr unsigned kLooksForMore = 8;  // once in so many turns, while there were none
 constexpr std::chrono::milliseconds kPause{100};
 
@@ -23,8 +22,9 @@ bool out_of_resources(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(event_base* base, std::vector<Door> doors, observe::WorkerCounters& counters, Take take)
-    : counters_(counters), take_(std::move(take)) {
+Acceptor::Acceptor(event_base* base, std::vector<Door> doors, std::uint32_t most_per_turn,
+                   observe::WorkerCounters& counters, Take take)
+    : most_per_turn_(most_per_turn), counters_(counters), take_(std::move(take)) {
   const auto on_resume = [](int, short, void* self) { static_cast<Acceptor*>(self)->resume(); };
   resume_event_.make_timer(base, on_resume, this);
   const auto on_ready = [](int, short, void* self) {
@@ -45,9 +45,10 @@ Acceptor::Acceptor(event_base* base, std::vector<Door> doors, observe::WorkerCou
 
 void Acceptor::accept_from(Listener& listener) noexcept {
   const bool looks_for_more = listener.crowded || ++listener.turns % kLooksForMore == 0;
-  const int most = looks_for_more ? kMostPerTurn : 1;
-  int accepted = 0;
+  const std::uint32_t most = looks_for_more ? most_per_turn_ : 1;
+  std::uint32_t accepted = 0;
   while (accepted < most && accept_one_from(listener)) ++accepted;
+  if (accepted == most_per_turn_) counters_.limits_hit[observe::Limit::kAcceptsPerWakeup].add();
   listener.crowded = accepted > 1;
 }
 

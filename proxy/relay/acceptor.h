@@ -30,8 +30,10 @@ class Acceptor {
   // What to do with a client. May throw when there is no memory.
   using Take = std::function<void(net::Accepted&&)>;
 
-  // Throws std::bad_alloc when the listeners can't be watched. `counters` belong to the loop's thread.
-  Acceptor(event_base* base, std::vector<Door> doors, observe::WorkerCounters& counters, Take take);
+  // Takes at most so many clients from one listener before others have their turn, at least 1. Throws
+  // std::bad_alloc when the listeners can't be watched. `counters` belong to the loop's thread.
+  Acceptor(event_base* base, std::vector<Door> doors, std::uint32_t most_per_turn,
+           observe::WorkerCounters& counters, Take take);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
@@ -49,6 +51,7 @@ class Acceptor {
   void pause(int error) noexcept;
   void resume() noexcept;
 
+  const std::uint32_t most_per_turn_;
   observe::WorkerCounters& counters_;
   const Take take_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -25,14 +25,16 @@ Session::Readiness readiness(short what) {
 Connection::Connection(Worker& worker, net::Accepted&& client) : worker_(worker) {
   const int descriptor = client.descriptor.get();
   BackendLink::Watcher& watcher = *this;
-  opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.dialer(), watcher,
-                                       std::move(client));
+  opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.dialer(),
+                                       worker.admission(), watcher, std::move(client));
   if (!client_event_.watch(worker.base(), descriptor, kWatched, client_ready, this)) {
     throw std::system_error(ENOMEM, std::generic_category(), "watching a client");
   }
 }
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  worker_.admission().leave(place_);
+}
 
 void Connection::client_ready(int, short what, void* self) {
   static_cast<Connection*>(self)->on_ready(observe::Leg::kClient, what);
@@ -119,6 +121,7 @@ void Connection::open_session() noexcept {
   }
   client_ = std::move(opened->client);
   backend_ = std::move(opened->backend);
+  place_ = opened->place.keep();
   session_.emplace(worker_.environment(), worker_.config(), std::move(opened->identity), client_, backend_,
                    opened->rules);
   worker_.environment().counters.connections_opened.add();

@@ -68,6 +68,7 @@ class Connection final : private BackendLink::Watcher {
 
   bool reported_ = false;  // the end of the session has been logged
   bool retired_ = false;
+  Admission::PlaceId place_ = Admission::kNoPlace;  // of the session
   Worker& worker_;
   std::unique_ptr<Opening> opening_;
   net::SocketTransport client_;  // the session's, from the 101 on

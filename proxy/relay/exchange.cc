@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "proxy/http/forward.h"
+#include "proxy/relay/head_limits.h"
 #include "proxy/websocket/handshake.h"
 
 namespace wskeep::relay {
@@ -46,7 +47,7 @@ Exchange::Exchange(const Parties& parties, Wish wish)
       client_(parties.client),
       to_client_(parties.to_client),
       link_(parties.link),
-      answer_(parties.site.limits.header_bytes, body_rule()),
+      answer_(head_limits(parties.site.limits), body_rule()),
       wish_(wish) {
   if (request_.framing() == http::Framing::kNone) passing_ = Request::kPassed;
 }
@@ -145,6 +146,7 @@ void Exchange::on_deadline() {
     case Step::kConnecting: link_.on_deadline(); return go_on_connecting(false);
     case Step::kAsking:
       if (passing_ == Request::kPassing && link_.out().waiting() == 0) {
+        environment_.counters.limits_hit[observe::Limit::kBodyTimeout].add();
         return fail(HandshakeResult::kRequestTimeout, Status::kRequestTimeout, "no whole request in time");
       }
       return fail(HandshakeResult::kBackendTimeout, Status::kGatewayTimeout,
@@ -246,7 +248,7 @@ void Exchange::take_answer(Bytes bytes) {
         if (step_ != Step::kAsking) return;
         break;
       case Progress::kTooLarge:
-        environment_.counters.limits_hit[observe::Limit::kHeaderBytes].add();
+        environment_.counters.limits_hit[limit_met_by(answer_)].add();
         [[fallthrough]];
       case Progress::kBad: return bad_answer(answer_.reason());
     }

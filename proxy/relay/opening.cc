@@ -6,6 +6,7 @@
 
 #include "proxy/http/forward.h"
 #include "proxy/observe/user_agent.h"
+#include "proxy/relay/head_limits.h"
 #include "proxy/websocket/handshake.h"
 
 namespace wskeep::relay {
@@ -14,6 +15,7 @@ using http::Progress;
 using http::Status;
 using net::IoResult;
 using observe::HandshakeResult;
+using observe::Limit;
 
 namespace {
 
@@ -45,14 +47,15 @@ std::string field_or_empty(websocket::Fields fields, std::string_view name) {
 }  // namespace
 
 Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
-                 BackendLink::Watcher& watcher, net::Accepted&& client)
+                 Admission& admission, BackendLink::Watcher& watcher, net::Accepted&& client)
     : environment_(environment),
       config_(std::move(config)),
+      admission_(admission),
       entrance_(std::move(client)),
       to_client_(entrance_.stream(), environment),
       client_(entrance_.stream()),
       link_(environment, config_, dialer, watcher),
-      request_(config_->limits.header_bytes) {
+      request_(head_limits(config_->limits)) {
   environment_.counters.connections_open[counted_as_].add(1);
   wait(config_->limits.handshake_timeout);
 }
@@ -120,7 +123,11 @@ void Opening::on_deadline() noexcept {
 void Opening::time_out() {
   switch (step_) {
     case Step::kReadingRequest:
-      if (!first_ && !begun_) return linger();  // it was idle
+      if (!first_ && !begun_) {
+        environment_.counters.limits_hit[Limit::kKeepaliveTimeout].add();
+        return linger();
+      }
+      environment_.counters.limits_hit[Limit::kHandshakeTimeout].add();
       return fail(HandshakeResult::kRequestTimeout, Status::kRequestTimeout, "no whole request in time");
     case Step::kExchanging: exchange_->on_deadline(); return follow_exchange();
     case Step::kLingering: return give_time_or_end();
@@ -166,7 +173,7 @@ void Opening::read_request() {
       case Progress::kIncomplete: break;
       case Progress::kComplete: judge_request(); break;
       case Progress::kTooLarge:
-        environment_.counters.limits_hit[observe::Limit::kHeaderBytes].add();
+        environment_.counters.limits_hit[limit_met_by(request_)].add();
         return fail(HandshakeResult::kHeadTooLarge, Status::kHeaderFieldsTooLarge, request_.reason());
       case Progress::kBad: return fail(HandshakeResult::kBadRequest, Status::kBadRequest, request_.reason());
     }
@@ -193,7 +200,24 @@ void Opening::judge_request() {
     return fail(HandshakeResult::kOriginRefused, Status::kForbidden, "this Origin is not allowed here",
                 field_or_empty(head.fields, "Origin").substr(0, kLoggedOrigin));
   }
-  begin_exchange(Exchange::Wish::kWebsocket);
+  if (is_admitted()) begin_exchange(Exchange::Wish::kWebsocket);
+}
+
+// Whether one more session may begin; else the client has been told.
+bool Opening::is_admitted() {
+  Admission::Answer answer = admission_.ask(caller().client, config_->limits);
+  switch (answer.verdict) {
+    case Admission::Verdict::kAdmitted: place_ = std::move(answer.place); return true;
+    case Admission::Verdict::kFull:
+      environment_.counters.limits_hit[Limit::kSessions].add();
+      fail(HandshakeResult::kTooMany, Status::kServiceUnavailable, "too many sessions");
+      return false;
+    case Admission::Verdict::kFullOfClient:
+      environment_.counters.limits_hit[Limit::kSessionsPerClient].add();
+      fail(HandshakeResult::kTooManyOfClient, Status::kTooManyRequests, "too many sessions of this client");
+      return false;
+  }
+  return false;
 }
 
 void Opening::begin_exchange(Exchange::Wish wish) {
@@ -240,6 +264,7 @@ void Opening::end_exchange() {
   }
   if (!exchange_->client_persists()) return linger();
   exchange_.reset();
+  place_ = {};
   request_.next();
   first_ = begun_ = false;
   step_ = Step::kReadingRequest;
@@ -271,7 +296,8 @@ void Opening::fail(HandshakeResult result, Status status, std::string_view words
   if (!detail.empty()) reason.append(": ").append(detail);
   decide(result, static_cast<int>(status), std::move(reason));
   std::optional<std::chrono::seconds> retry_after;
-  if (status == Status::kServiceUnavailable) retry_after = kRetryAfter;
+  const bool later = status == Status::kServiceUnavailable || status == Status::kTooManyRequests;
+  if (later) retry_after = kRetryAfter;
   to_client_.send(bytes_of(http::error_answer(status, words, retry_after)));
   linger();
 }
@@ -303,6 +329,7 @@ void Opening::be_counted_as(observe::ConnectionState state) noexcept {
 // Closing at once could make the kernel reset the connection, and the client would never read its answer.
 void Opening::linger() noexcept {
   link_.drop();
+  place_ = {};
   to_client_.finish();
   step_ = Step::kLingering;
   wait(kLingerTime);
@@ -327,7 +354,8 @@ Opening::Opened Opening::take() {
           bytes_of(exchange_->answer_head_bytes()),
           client_.kept(),
           exchange_->from_backend(),
-          drained};
+          drained,
+          std::move(place_)};
 }
 
 }  // namespace wskeep::relay

@@ -20,6 +20,7 @@
 #include "proxy/http/head.h"
 #include "proxy/net/socket.h"
 #include "proxy/observe/words.h"
+#include "proxy/relay/admission.h"
 #include "proxy/relay/backend_link.h"
 #include "proxy/relay/client_input.h"
 #include "proxy/relay/dialer.h"
@@ -41,8 +42,9 @@ class Opening {
     kOver,
   };
 
+  // The references must outlive it.
   Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
-          BackendLink::Watcher& watcher, net::Accepted&& client);
+          Admission& admission, BackendLink::Watcher& watcher, net::Accepted&& client);
   ~Opening();
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
@@ -82,6 +84,7 @@ class Opening {
     std::span<const std::uint8_t> from_client;
     std::span<const std::uint8_t> from_backend;
     Session::Drained drained;
+    Admission::Place place;
   };
   Opened take();
 
@@ -96,6 +99,7 @@ class Opening {
   void give_time_or_end() noexcept;
   void read_request();
   void judge_request();
+  bool is_admitted();
   void begin_exchange(Exchange::Wish wish);
   void follow_exchange();
   void end_exchange();
@@ -112,6 +116,8 @@ class Opening {
 
   Environment& environment_;
   std::shared_ptr<const config::Config> config_;
+  Admission& admission_;
+  Admission::Place place_;  // from a request for a session until its refusal
   Entrance entrance_;
   Outlet to_client_;
   ClientInput client_;

@@ -82,13 +82,13 @@ Server::~Server() = default;
 void Server::start_workers(std::vector<Door> doors) {
   const std::uint32_t count = worker_count(*config_);
   if (count == 1) {
-    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::move(doors)));
+    workers_.push_back(std::make_unique<Worker>(config_, routes_, admission_, std::move(doors)));
     return;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(config_, routes_, std::vector<Door>{}));
+    workers_.push_back(std::make_unique<Worker>(config_, routes_, admission_, std::vector<Door>{}));
   }
-  acceptor_.emplace(base_.get(), std::move(doors), acceptor_counters_,
+  acceptor_.emplace(base_.get(), std::move(doors), config_->limits.accepts_per_wakeup, acceptor_counters_,
                     [this](net::Accepted&& client) { least_loaded().adopt(std::move(client)); });
 }
 

@@ -57,9 +57,11 @@ bool died(observe::CloseReason reason) {
 
 }  // namespace
 
-Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& routes, std::vector<Door> doors)
+Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& routes, Admission& admission,
+               std::vector<Door> doors)
     : config_(std::move(config)),
       dialer_(routes),
+      admission_(admission),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       base_(net::make_event_base()),
       read_buffer_(std::make_unique<std::uint8_t[]>(kReadBuffer)),
@@ -77,10 +79,12 @@ Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& route
     throw std::bad_alloc();
   next_turn_event_.make_timer(base_.get(), on_turn, this);
   if (!doors.empty()) {
-    acceptor_.emplace(base_.get(), std::move(doors), counters_, [this](net::Accepted&& client) {
+    const auto take_client = [this](net::Accepted&& client) {
       load_.fetch_add(1, std::memory_order_relaxed);
       take(std::move(client));
-    });
+    };
+    acceptor_.emplace(base_.get(), std::move(doors), config_->limits.accepts_per_wakeup, counters_,
+                      take_client);
   }
   set_timer();
   counters_.last_turn_ns.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);

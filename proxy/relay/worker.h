@@ -29,6 +29,7 @@
 #include "proxy/observe/connection_snapshot.h"
 #include "proxy/observe/counters.h"
 #include "proxy/relay/acceptor.h"
+#include "proxy/relay/admission.h"
 #include "proxy/relay/connection.h"
 #include "proxy/relay/deadline_queue.h"
 #include "proxy/relay/dialer.h"
@@ -40,8 +41,10 @@ namespace wskeep::relay {
 class Worker {
  public:
   // Starts the thread, which accepts from the listeners itself, if it gets any: that saves handing each
-  // client over. `routes` must outlive the worker. Throws std::system_error or std::bad_alloc.
-  Worker(std::shared_ptr<const config::Config> config, const Routes& routes, std::vector<Door> doors);
+  // client over. `routes` and `admission` must outlive the worker. Throws std::system_error or
+  // std::bad_alloc.
+  Worker(std::shared_ptr<const config::Config> config, const Routes& routes, Admission& admission,
+         std::vector<Door> doors);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -64,6 +67,7 @@ class Worker {
   Environment& environment() noexcept { return environment_; }
   const std::shared_ptr<const config::Config>& config() const noexcept { return config_; }
   Dialer& dialer() noexcept { return dialer_; }
+  Admission& admission() noexcept { return admission_; }
   // Calls `on_deadline` once, at `deadline` or before: an earlier one that was asked for stands.
   void call_at(TimePoint deadline, Connection& connection) noexcept;
   void resume_later(Connection& connection) noexcept;
@@ -133,6 +137,7 @@ class Worker {
 
   const std::shared_ptr<const config::Config> config_;
   Dialer dialer_;
+  Admission& admission_;
   observe::WorkerCounters counters_;
   std::atomic<std::size_t> load_{0};
 

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 import tempfile
 import unittest
 
@@ -131,6 +132,7 @@ class Descriptors(IntegrationTest):
         canary = self.raw_session(proxy.port)
         canary_backend = backend.accept()
         subprocess.run(["prlimit", "--pid", str(proxy.pid), f"--nofile={self.LIMIT}:{self.LIMIT}"], check=True)
+        started = time.monotonic()
         crowd = [self.raw_connection(proxy.port) for _ in range(self.LIMIT)]
         proxy.log("accepting paused")
         before = cpu_seconds(proxy.pid)
@@ -143,6 +145,9 @@ class Descriptors(IntegrationTest):
         self.assertIsNotNone(self.raw_session(proxy.port))
         backend.accept()
         self.assertLessEqual(proxy.err.count(msg="accepting paused"), 10)
+        hits = proxy.metrics().value("wskeep_limits_hit_total", limit="descriptors")
+        self.assertGreater(hits, 1)
+        self.assertLess(hits, 10 * (time.monotonic() - started) + 2)  # it rests for a tenth of a second each time
 
 
 def cpu_seconds(pid):

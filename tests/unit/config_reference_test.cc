@@ -92,7 +92,8 @@ Config with_nothing_at_its_default() {
                   {milliseconds{100}, milliseconds{2'592'000'000}, 90},
                   4'999,
                   std::nullopt};
-  config.limits = {1'048'576, milliseconds{59'000}, 65'536, 777, milliseconds{3}, milliseconds{4}};
+  config.limits = {
+      1, 2, 1'048'576, 99, milliseconds{59'000}, 65'536, 777, 3, milliseconds{3}, milliseconds{4}};
   config.trusted_proxies.resize(3);
   EXPECT_FALSE(net::IpRange::read("10.0.0.0/8", config.trusted_proxies[0]));
   EXPECT_FALSE(net::IpRange::read("2001:db8::/32", config.trusted_proxies[1]));

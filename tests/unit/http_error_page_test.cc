@@ -40,9 +40,9 @@ TEST(ErrorAnswer, SaysWhenToComeBack) {
 }
 
 TEST(ErrorAnswer, IsAWholeMessageForEveryStatus) {
-  for (const auto status :
-       {Status::kBadRequest, Status::kRequestTimeout, Status::kUpgradeRequired, Status::kHeaderFieldsTooLarge,
-        Status::kNotImplemented, Status::kBadGateway, Status::kServiceUnavailable, Status::kGatewayTimeout}) {
+  for (const auto status : {Status::kBadRequest, Status::kRequestTimeout, Status::kUpgradeRequired,
+                            Status::kTooManyRequests, Status::kHeaderFieldsTooLarge, Status::kNotImplemented,
+                            Status::kBadGateway, Status::kServiceUnavailable, Status::kGatewayTimeout}) {
     const std::string answer = error_answer(status, "because");
     AnswerReader reader{4096};
     const Fed head = reader.feed(bytes_of(answer));

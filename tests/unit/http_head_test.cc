@@ -280,6 +280,19 @@ TEST(RequestReader, KeepsTheLimitOfFields) {
   EXPECT_EQ(outcome_of<RequestReader>(head + "A: b\r\n\r\n"), too_large);
 }
 
+TEST(RequestReader, KeepsAnotherLimitOfFields) {
+  RequestReader reader{{kLimit, 2}};
+  EXPECT_EQ(reader.feed(bytes_of("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n")).progress, Progress::kComplete);
+  EXPECT_FALSE(reader.too_many_fields());
+  reader.next();
+  const Fed fed = reader.feed(bytes_of("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\n\r\n"));
+  EXPECT_EQ(fed.progress, Progress::kTooLarge);
+  EXPECT_TRUE(reader.too_many_fields());
+  RequestReader small{{20, 2}};
+  EXPECT_EQ(small.feed(bytes_of("GET / HTTP/1.1\r\nHost: a\r\n")).progress, Progress::kTooLarge);
+  EXPECT_FALSE(small.too_many_fields());
+}
+
 TEST(RequestReader, StaysBroken) {
   RequestReader reader{kLimit};
   EXPECT_EQ(reader.feed(bytes_of("\x16")), (Fed{Progress::kBad, 1}));
