@@ -82,6 +82,15 @@ std::uint16_t port_of(const net::FileDescriptor& listener) {
                     : reinterpret_cast<const sockaddr_in&>(address).sin_port);
 }
 
+// Without a copy: a scrape may be many megabytes.
+void append(std::string&& text, evbuffer* buffer) {
+  auto kept = std::make_unique<std::string>(std::move(text));
+  const auto free = [](const void*, std::size_t, void* owned) { delete static_cast<std::string*>(owned); };
+  if (evbuffer_add_reference(buffer, kept->data(), kept->size(), free, kept.get()) != 0)
+    throw std::bad_alloc();
+  static_cast<void>(kept.release());
+}
+
 // evhttp has let go of a stream when it has taken its callbacks off: bufferevent_free does that first.
 bool is_closed(bufferevent* stream) noexcept {
   bufferevent_event_cb on_event = nullptr;
@@ -209,7 +218,7 @@ void AdminServer::answer(evhttp_request* request) const try {
   const evhttp_cmd_type method = evhttp_request_get_command(request);
   const evhttp_uri* const uri = evhttp_request_get_evhttp_uri(request);
   const char* const path = uri == nullptr ? nullptr : evhttp_uri_get_path(uri);
-  const Page page = page_for(method, path == nullptr ? "" : path);
+  Page page = page_for(method, path == nullptr ? "" : path);
 
   evkeyvalq* const headers = evhttp_request_get_output_headers(request);
   evhttp_add_header(headers, "Content-Type", page.content_type);
@@ -219,7 +228,7 @@ void AdminServer::answer(evhttp_request* request) const try {
   evhttp_add_header(headers, "Cache-Control", "no-store");
   if (page.status == 405) evhttp_add_header(headers, "Allow", "GET, HEAD");
   if (method != EVHTTP_REQ_HEAD) {
-    evbuffer_add(evhttp_request_get_output_buffer(request), page.body.data(), page.body.size());
+    append(std::move(page.body), evhttp_request_get_output_buffer(request));
   }
   evhttp_send_reply(request, page.status, reason_of(page.status), nullptr);
 } catch (const std::exception& fault) {

@@ -190,7 +190,7 @@ observe::ConnectionSource::Answer Server::worst_connections(std::size_t most,
     try {
       Worker::Survey part = survey.get();
       seen += part.left_out + part.connections.size();
-      for (observe::ConnectionSnapshot& snapshot : part.connections) worst.offer(std::move(snapshot));
+      worst.offer(std::move(part.connections));
     } catch (const std::exception& error) {
       log::warning("a worker did not answer", {{"why", std::string_view(error.what())}});
     }

@@ -96,6 +96,15 @@ class Session {
   const LatencySummary& latency() const noexcept { return latency_; }
   TimePoint last_pong_at() const noexcept { return last_pong_at_; }  // when there were any
   std::optional<keepalive::nanoseconds> tcp_rtt() const noexcept;    // of the client leg
+  // Asks the cache for what a survey reads of it.
+  void fetch() const noexcept {
+    __builtin_prefetch(&client_.heartbeat);
+    constexpr std::ptrdiff_t kLine = 64;
+    const char* const end = reinterpret_cast<const char*>(this + 1);
+    for (const char* at = reinterpret_cast<const char*>(&started_at_); at < end; at += kLine) {
+      __builtin_prefetch(at);
+    }
+  }
   // When bytes of a data frame last came, from either side; started_at() until there were any.
   TimePoint last_data_at() const noexcept { return lifetime_.last_data(); }
 

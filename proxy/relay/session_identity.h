@@ -38,6 +38,20 @@ class SessionIdentity {
   }
 
   std::uint64_t id() const noexcept { return id_; }
+  // All at once, for who needs more than one: each is as far away as the words before it are long.
+  Words words() const noexcept {
+    if (!text_) return {};
+    Words words;
+    const char* begin = text_.get();
+    for (std::string_view* const word :
+         {&words.client, &words.path, &words.subprotocol, &words.user_agent_family}) {
+      *word = begin;
+      begin += word->size() + 1;
+    }
+    return words;
+  }
+  // Asks the cache for the words.
+  void fetch() const noexcept { __builtin_prefetch(text_.get()); }
   std::string_view client() const noexcept { return word(0); }
   std::string_view path() const noexcept { return word(1); }
   std::string_view subprotocol() const noexcept { return word(2); }

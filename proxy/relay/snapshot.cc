@@ -1,7 +1,6 @@
 #include "proxy/relay/snapshot.h"
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 namespace wskeep::relay {
@@ -27,9 +26,9 @@ Badness badness_of(const observe::ConnectionSnapshot& snapshot) {
 }
 
 observe::ConnectionSnapshot snapshot_of(const Session& session, const Moment& moment) {
-  const SessionIdentity& who = session.identity();
+  const SessionIdentity::Words who = session.identity().words();
   const Leg& client = session.client();
-  observe::ConnectionSnapshot snapshot{.id = who.id(),
+  observe::ConnectionSnapshot snapshot{.id = session.identity().id(),
                                        .alive = !client.heartbeat.silent(),
                                        .suspect = client.heartbeat.suspect(moment.now),
                                        .started_at = moment.wall_clock(session.started_at()),
@@ -37,10 +36,10 @@ observe::ConnectionSnapshot snapshot_of(const Session& session, const Moment& mo
                                        .last_pong_at = {},
                                        .last_pong_latency = {},
                                        .tcp_rtt = {},
-                                       .client = std::string(who.client()),
-                                       .path = std::string(who.path()),
-                                       .subprotocol = std::string(who.subprotocol()),
-                                       .user_agent_family = std::string(who.user_agent_family())};
+                                       .client = std::string(who.client),
+                                       .path = std::string(who.path),
+                                       .subprotocol = std::string(who.subprotocol),
+                                       .user_agent_family = std::string(who.user_agent_family)};
   if (session.latency().count() != 0) {
     snapshot.last_pong_at = moment.wall_clock(session.last_pong_at());
     snapshot.last_pong_latency = session.latency().last().count();
@@ -82,21 +81,28 @@ void WorstConnections::keep(const Badness& badness, observe::ConnectionSnapshot 
   std::push_heap(places_.begin(), places_.end(), worse);
 }
 
+void WorstConnections::offer(std::vector<observe::ConnectionSnapshot> snapshots) {
+  if (!kept_.empty() || snapshots.size() > most_) {
+    for (observe::ConnectionSnapshot& snapshot : snapshots) offer(std::move(snapshot));
+    return;
+  }
+  kept_ = std::move(snapshots);
+  for (const observe::ConnectionSnapshot& snapshot : kept_) {
+    places_.push_back({badness_of(snapshot), places_.size()});
+  }
+  std::make_heap(places_.begin(), places_.end(), worse);
+}
+
 std::vector<observe::ConnectionSnapshot> WorstConnections::take() {
   places_.clear();
   return std::exchange(kept_, {});
 }
 
 std::vector<observe::ConnectionSnapshot> WorstConnections::take_sorted() {
-  std::sort_heap(places_.begin(), places_.end(), worse);
+  std::sort(places_.begin(), places_.end(), worse);
   std::vector<observe::ConnectionSnapshot> sorted;
   sorted.reserve(places_.size());
-  std::unordered_set<std::uint64_t> seen;
-  seen.reserve(places_.size());
-  for (const Place& place : places_) {
-    observe::ConnectionSnapshot& snapshot = kept_[place.index];
-    if (seen.insert(snapshot.id).second) sorted.push_back(std::move(snapshot));
-  }
+  for (const Place& place : places_) sorted.push_back(std::move(kept_[place.index]));
   take();
   return sorted;
 }

@@ -54,10 +54,12 @@ class WorstConnections {
 
   void offer(const Session& session, const Moment& moment);
   void offer(observe::ConnectionSnapshot snapshot);
+  // All at once, which is cheaper when there are no others.
+  void offer(std::vector<observe::ConnectionSnapshot> snapshots);
 
   // What was kept, in no order; empty afterwards.
   std::vector<observe::ConnectionSnapshot> take();
-  // The worst first, each id once; empty afterwards. As much work as many offers: not for an event loop.
+  // The worst first; empty afterwards. As much work as many offers: not for an event loop.
   std::vector<observe::ConnectionSnapshot> take_sorted();
 
  private:

@@ -125,6 +125,7 @@ class Worker {
   void handle(Cut&);
   void handle(Stop&);
   void next_turn() noexcept;
+  void fill(std::size_t gap) noexcept;
   void continue_confirming() noexcept;
   void continue_survey() noexcept;
   bool look_at_next(RunningSurvey& survey, const Moment& moment);

@@ -63,13 +63,26 @@ TEST(WorstConnections, KeepsTheWorstWhateverTheOrder) {
   }
 }
 
-TEST(WorstConnections, ShowsNobodyTwice) {
-  WorstConnections worst(3, 2);
-  for (int i = 0; i < 2; ++i) {
-    worst.offer(connection(1, true, false, 1));
-    worst.offer(connection(2, true, false, 2));
-  }
-  EXPECT_EQ(ids(worst).size(), 2U);
+TEST(WorstConnections, OfListsAreThoseOfAll) {
+  const auto list = [](std::uint64_t first) {
+    std::vector<ConnectionSnapshot> some;
+    for (std::uint64_t id = first; id < first + 4; ++id) {
+      some.push_back(connection(id, true, false, static_cast<std::int64_t>(id)));
+    }
+    return some;
+  };
+  WorstConnections roomy(10, 8);
+  roomy.offer(list(1));
+  roomy.offer(list(5));
+  EXPECT_THAT(ids(roomy), ElementsAre(8, 7, 6, 5, 4, 3, 2, 1));
+  WorstConnections exact(4, 8);
+  exact.offer(list(5));
+  exact.offer(list(1));
+  EXPECT_THAT(ids(exact), ElementsAre(8, 7, 6, 5));
+  WorstConnections narrow(3, 8);
+  narrow.offer(list(1));
+  narrow.offer(list(5));
+  EXPECT_THAT(ids(narrow), ElementsAre(8, 7, 6));
 }
 
 TEST(WorstConnections, AreAllThereWithoutAnOrder) {
