@@ -57,10 +57,25 @@ bool reaches(const HostPort& target, const HostPort& listener) {
   return listener.host == "0.0.0.0" && (target.host.starts_with("127.") || target.host == "localhost");
 }
 
+// With nobody to believe, every connection to the listener would be refused.
+void check_trust(Reading& reading) {
+  const Config& config = reading.config;
+  const bool is_faulty = std::any_of(reading.faults.begin(), reading.faults.end(),
+                                     [](const Fault& fault) { return fault.key == "trusted_proxies"; });
+  if (!config.trusted_proxies.empty() || is_faulty) return;
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    if (config.listeners[i].proxy_protocol == AcceptProxy::kOff) continue;
+    const std::string key = fmt::format("listeners.{}.proxy_protocol", i);
+    reading.faults.push_back(
+        {origin_of(reading, key), key, "require needs trusted_proxies: nobody else may say who a client is"});
+  }
+}
+
 }  // namespace
 
 void check(Reading& reading) {
   const Config& config = reading.config;
+  check_trust(reading);
   std::vector<Named> listening;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     listening.push_back({fmt::format("listeners.{}.address", i), config.listeners[i].address});

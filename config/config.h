@@ -29,8 +29,14 @@ struct HostPort {
   bool operator==(const HostPort&) const = default;
 };
 
+// Whether clients of a listener come through a proxy that tells who they are (the PROXY protocol).
+enum class AcceptProxy : std::uint8_t { kOff, kRequire };
+// Whether the backend wants to be told so.
+enum class SendProxy : std::uint8_t { kOff, kV1, kV2 };
+
 struct Listener {
   HostPort address{"0.0.0.0", 8880};
+  AcceptProxy proxy_protocol = AcceptProxy::kOff;
 
   bool operator==(const Listener&) const = default;
 };
@@ -42,6 +48,7 @@ struct Backend {
   milliseconds answer_timeout{60'000};     // silence in answering an ordinary request; then 504, or cut
   // IP addresses of this host that connections come from in turn; none: the kernel chooses one.
   std::vector<std::string> source_addresses{};
+  SendProxy proxy_protocol = SendProxy::kOff;
 
   bool operator==(const Backend&) const = default;
 };

@@ -52,6 +52,10 @@ inline constexpr Words<AnswerPings, 3> kAnswerPings{
     {{{"while_backend_alive", AnswerPings::kWhileBackendAlive},
       {"always", AnswerPings::kAlways},
       {"never", AnswerPings::kNever}}}};
+inline constexpr Words<AcceptProxy, 2> kAcceptProxies{
+    {{{"off", AcceptProxy::kOff}, {"require", AcceptProxy::kRequire}}}};
+inline constexpr Words<SendProxy, 3> kSendProxies{
+    {{{"off", SendProxy::kOff}, {"v1", SendProxy::kV1}, {"v2", SendProxy::kV2}}}};
 inline constexpr Words<LogLevel, 4> kLogLevels{{{{"debug", LogLevel::kDebug},
                                                  {"info", LogLevel::kInfo},
                                                  {"warning", LogLevel::kWarning},
@@ -62,6 +66,8 @@ inline constexpr Words<LogFormat, 2> kLogFormats{
 template <class Visitor>
 void describe(Visitor& v, Listener& listener) {
   v.option("address", listener.address, kListen, "where clients connect");
+  v.option("proxy_protocol", listener.proxy_protocol, kAcceptProxies,
+           "require: a PROXY header of trusted_proxies says first who the client is");
 }
 
 template <class Visitor>
@@ -77,6 +83,8 @@ void describe(Visitor& v, Backend& backend) {
       "source_addresses", backend.source_addresses, IpAddresses{64},
       "where connections to the backend come from, in turn: each has some 28,000 ports; none: the kernel "
       "chooses");
+  v.option("proxy_protocol", backend.proxy_protocol, kSendProxies,
+           "tells the backend first who the client is, in a PROXY header of that version");
 }
 
 template <class Visitor>

@@ -56,7 +56,9 @@ constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords 
                                                                                    "too_many_sessions",
                                                                                    "unavailable",
                                                                                    "backend_timeout",
-                                                                                   "client_gone"};
+                                                                                   "client_gone",
+                                                                                   "untrusted_peer",
+                                                                                   "bad_proxy_header"};
 constexpr std::array<std::string_view, kStatusClasses> kStatusClassWords = {"none", "2xx", "3xx", "4xx",
                                                                             "5xx"};
 constexpr std::array<std::string_view, kLimits> kLimitWords = {

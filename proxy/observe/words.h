@@ -72,6 +72,8 @@ enum class HandshakeResult : std::uint8_t {
   kUnavailable,         // 503: wskeep is stopping
   kBackendTimeout,      // 504: connect or answer
   kClientGone,          // the client left before the answer
+  kUntrustedPeer,       // closed: not one of trusted_proxies, where a PROXY header is wanted
+  kBadProxyHeader,      // closed: no PROXY header, a bad one, or none in time
 };
 inline constexpr std::size_t kHandshakeResults = 15;
 

@@ -19,8 +19,9 @@ BackendLink::~BackendLink() {
   drop();
 }
 
-void BackendLink::connect() noexcept {
+void BackendLink::connect(std::string preface) noexcept {
   state_ = State::kConnecting;
+  preface_ = std::move(preface);
   next_target_ = 0;
   deadline_ = environment_.clock.now() + site_->backend.connect_timeout;
   try_next(0);
@@ -60,8 +61,18 @@ void BackendLink::on_ready(Session::Readiness ready) noexcept {
 
 void BackendLink::connected() noexcept {
   net::prepare_connection(stream_->descriptor(), tcp_options(site_->keepalive.backend.tcp));
+  if (const int error = send_preface(); error != 0) return try_next(error);
   deadline_ = TimePoint::max();
   state_ = State::kReady;
+}
+
+// All that is said on the connection comes behind it. What has just connected takes that much at once.
+int BackendLink::send_preface() noexcept {
+  if (preface_.empty()) return 0;
+  const iovec all{preface_.data(), preface_.size()};
+  const net::IoResult sent = stream_->write({&all, 1});
+  if (sent.status == net::IoResult::Status::kFailed) return sent.error;
+  return sent.bytes == preface_.size() ? 0 : ENOBUFS;
 }
 
 void BackendLink::on_deadline() noexcept {

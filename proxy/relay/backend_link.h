@@ -53,8 +53,9 @@ class BackendLink {
   BackendLink(const BackendLink&) = delete;
   BackendLink& operator=(const BackendLink&) = delete;
 
-  // Begins to connect, from kNone. The state may be any other afterwards.
-  void connect() noexcept;
+  // Begins to connect, from kNone. The state may be any other afterwards. `preface` is what each connection
+  // begins with, a few hundred bytes at most: it is sent at once.
+  void connect(std::string preface) noexcept;
   // The socket has news (edge-triggered) while connecting.
   void on_ready(Session::Readiness ready) noexcept;
   // The time to connect is up.
@@ -80,6 +81,7 @@ class BackendLink {
  private:
   void try_next(int last_error) noexcept;
   void connected() noexcept;
+  [[nodiscard]] int send_preface() noexcept;
   void fail(const Failure& failure) noexcept;
   void close() noexcept;
 
@@ -89,6 +91,7 @@ class BackendLink {
   Watcher& watcher_;
   std::optional<net::SocketTransport> stream_;
   std::optional<Outlet> out_;
+  std::string preface_;
   std::size_t next_target_ = 0;
   TimePoint deadline_ = TimePoint::max();
   Failure failure_{};

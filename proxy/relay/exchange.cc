@@ -61,7 +61,7 @@ void Exchange::start() {
     reused_ = true;
     return ask();
   }
-  link_.connect();
+  link_.connect(proxy_preface(caller_, site_.backend.proxy_protocol));
   go_on_connecting(false);
 }
 
@@ -335,7 +335,7 @@ void Exchange::backend_ended(const IoResult& result) {
     link_.drop();
     reused_ = false;
     step_ = Step::kConnecting;
-    link_.connect();
+    link_.connect(proxy_preface(caller_, site_.backend.proxy_protocol));
     return go_on_connecting(false);
   }
   fail(HandshakeResult::kBackendUnreachable, Status::kBadGateway, "backend closed before answering",

@@ -51,7 +51,7 @@ Opening::Opening(Environment& environment, std::shared_ptr<const config::Config>
     : environment_(environment),
       config_(std::move(config)),
       admission_(admission),
-      entrance_(std::move(client)),
+      entrance_(std::move(client), *config_, environment.random.next()),
       to_client_(entrance_.stream(), environment),
       client_(entrance_.stream()),
       link_(environment, config_, dialer, watcher),
@@ -82,7 +82,9 @@ void Opening::on_ready(observe::Leg leg, Session::Readiness ready) noexcept {
 }
 
 void Opening::on_client_ready(Session::Readiness ready) {
+  if (step_ == Step::kEntering) enter(ready.hung_up);
   switch (step_) {
+    case Step::kEntering: return;
     case Step::kReadingRequest:
       to_client_.flush();
       if (to_client_.state() == Outlet::State::kFailed) return client_gone();
@@ -100,6 +102,7 @@ void Opening::on_backend_ready(Session::Readiness ready) {
   switch (step_) {
     case Step::kExchanging: exchange_->on_backend_ready(ready); return follow_exchange();
     case Step::kReadingRequest: (void)link_.stays_idle(); return;
+    case Step::kEntering:
     case Step::kLingering:
     case Step::kOpened:
     case Step::kOver: return;
@@ -122,6 +125,7 @@ void Opening::on_deadline() noexcept {
 
 void Opening::time_out() {
   switch (step_) {
+    case Step::kEntering: entrance_.time_out(); return enter(false);
     case Step::kReadingRequest:
       if (!first_ && !begun_) {
         environment_.counters.limits_hit[Limit::kKeepaliveTimeout].add();
@@ -146,18 +150,38 @@ void Opening::give_time_or_end() noexcept {
 void Opening::go_away() noexcept {
   guard([this] {
     switch (step_) {
+      case Step::kEntering:
+        if (entrance_.state() == Entrance::State::kReady) break;
+        decide(HandshakeResult::kUnavailable, 0, "shutting down");
+        step_ = Step::kOver;
+        return;
       case Step::kReadingRequest:
         if (!first_ && !begun_) return linger();
-        return fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "shutting down");
+        break;
       case Step::kExchanging:
         exchange_->be_last();
         if (exchange_->wish() != Exchange::Wish::kWebsocket || exchange_->answering()) return;
-        return fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "shutting down");
+        break;
       case Step::kLingering:
       case Step::kOpened:
       case Step::kOver: return;
     }
+    fail(HandshakeResult::kUnavailable, Status::kServiceUnavailable, "shutting down");
   });
+}
+
+// Who is refused here speaks something that we don't know yet, so there is no answer that it could read.
+void Opening::enter(bool hung_up) {
+  entrance_.go_on(environment_.read_buffer, hung_up);
+  switch (entrance_.state()) {
+    case Entrance::State::kProxyHeader: return;
+    case Entrance::State::kReady: step_ = Step::kReadingRequest; return;
+    case Entrance::State::kGone: return client_gone();
+    case Entrance::State::kRefused:
+      decide(entrance_.refusal().result, 0, std::string(entrance_.refusal().why));
+      step_ = Step::kOver;
+      return;
+  }
 }
 
 void Opening::read_request() {
@@ -182,7 +206,7 @@ void Opening::read_request() {
 
 void Opening::judge_request() {
   const http::RequestHead& head = request_.head();
-  entrance_.hear(head.fields, config_->trusted_proxies);
+  entrance_.hear(head.fields);
   const websocket::RequestVerdict verdict = websocket::judge_request(head.method, head.version, head.fields);
   switch (verdict.kind) {
     case websocket::RequestKind::kNotWebsocket:
@@ -223,6 +247,7 @@ bool Opening::is_admitted() {
 void Opening::begin_exchange(Exchange::Wish wish) {
   const bool plain = wish == Exchange::Wish::kAnswer;
   be_counted_as(plain ? observe::ConnectionState::kHttp : observe::ConnectionState::kHandshake);
+  if (config_->backend.proxy_protocol != config::SendProxy::kOff) entrance_.find_local();
   step_ = Step::kExchanging;
   exchange_.emplace(Exchange::Parties{environment_, *config_, caller(), request_, client_, to_client_, link_},
                     wish);
@@ -342,7 +367,7 @@ Opening::Opened Opening::take() {
   const std::string client = shown(caller().client);
   const Session::Drained drained{.client = client_.drained(), .backend = exchange_->backend_drained()};
   SessionIdentity identity(
-      environment_.random.next(),
+      caller().id,
       {.client = client,
        .path = path_of(request.target),
        .subprotocol = websocket::selected_protocol(answer.fields),

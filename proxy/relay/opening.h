@@ -35,6 +35,7 @@ namespace wskeep::relay {
 class Opening {
  public:
   enum class Step : std::uint8_t {
+    kEntering,  // what comes before HTTP (entrance.h)
     kReadingRequest,
     kExchanging,  // a request is being answered
     kLingering,   // the client has been answered: wait for it to hang up, so that it can read the answer
@@ -97,6 +98,7 @@ class Opening {
   void on_backend_ready(Session::Readiness ready);
   void time_out();
   void give_time_or_end() noexcept;
+  void enter(bool hung_up);
   void read_request();
   void judge_request();
   bool is_admitted();
@@ -127,7 +129,7 @@ class Opening {
   TimePoint deadline_;
   std::optional<Outcome> outcome_;
   observe::ConnectionState counted_as_ = observe::ConnectionState::kHandshake;
-  Step step_ = Step::kReadingRequest;
+  Step step_ = Step::kEntering;
   bool first_ = true;   // no request has come yet
   bool begun_ = false;  // a part of the request has come
   bool has_more_ = false;

@@ -29,7 +29,7 @@ void report_ended_session(const Session& session, TimePoint now) {
   const Leg& backend = session.backend();
   const LatencySummary& latency = session.latency();
   const observe::CloseReason reason = session.reason().value_or(observe::CloseReason::kInternalError);
-  log::info("session ended", {{"id", fmt::format("{:016x}", who.id())},
+  log::info("session ended", {{"id", id_text(who.id())},
                               {"client", who.client()},
                               {"path", who.path()},
                               {"duration", seconds(now - session.started_at())},

@@ -157,6 +157,11 @@ TEST(ConfigFile, options_against_each_other) {
       {"listeners: [{address: 127.0.0.1:3000}]\n",
        "f:1:23: listeners.0.address: 127.0.0.1:3000 would connect wskeep to itself, because of "
        "backend.address"},
+      {"listeners:\n- proxy_protocol: require\n",
+       "f:2:19: listeners.0.proxy_protocol: require needs trusted_proxies: nobody else may say who a client "
+       "is"},
+      {"trusted_proxies: 10.0.0.1/8\nlisteners: [{proxy_protocol: require}]\n",
+       "f:1:18: trusted_proxies: \"10.0.0.1/8\" has bits behind its prefix: write 10.0.0.0/8 or 10.0.0.1"},
   });
   std::string many = "listeners:\n";
   for (int i = 0; i < 65; ++i) many += "- address: a:" + std::to_string(1000 + i) + "\n";

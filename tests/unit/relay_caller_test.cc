@@ -67,6 +67,35 @@ TEST(Hear, ForgetsTheRequestBefore) {
   EXPECT_FALSE(caller.trusted);
 }
 
+TEST(Introduce, KeepsWhatTheHeaderDoesNotTell) {
+  Caller caller{.peer = *net::literal_address("10.0.0.1", 80),
+                .client = *net::literal_address("10.0.0.1", 80)};
+  introduce(caller, {});
+  EXPECT_EQ(shown(caller.client), "10.0.0.1:80");
+  EXPECT_EQ(caller.local.size(), 0u);
+  EXPECT_EQ(caller.scheme, "http");
+  net::ProxyHeader header;
+  header.endpoints = {*net::literal_address("192.0.2.7", 1234), *net::literal_address("198.51.100.1", 443)};
+  header.tls = true;
+  introduce(caller, header);
+  EXPECT_EQ(caller.peer.text(), "192.0.2.7:1234");
+  EXPECT_EQ(caller.client.text(), "192.0.2.7:1234");
+  EXPECT_EQ(caller.local.text(), "198.51.100.1:443");
+  EXPECT_EQ(caller.scheme, "https");
+}
+
+TEST(ProxyPreface, TellsOfTheConnection) {
+  Caller caller{.id = 0xabc,
+                .peer = *net::literal_address("192.0.2.7", 1234),
+                .client = *net::literal_address("203.0.113.1", 0),
+                .local = *net::literal_address("198.51.100.1", 443)};
+  EXPECT_EQ(proxy_preface(caller, config::SendProxy::kOff), "");
+  EXPECT_EQ(proxy_preface(caller, config::SendProxy::kV1), "PROXY TCP4 192.0.2.7 198.51.100.1 1234 443\r\n");
+  EXPECT_TRUE(proxy_preface(caller, config::SendProxy::kV2).ends_with("0000000000000abc"));
+  caller.unique_id = "another's";
+  EXPECT_TRUE(proxy_preface(caller, config::SendProxy::kV2).ends_with("another's"));
+}
+
 TEST(IpText, IsTheAddressAlone) {
   EXPECT_EQ(ip_text(net::literal_address("192.0.2.1", 80).value()), "192.0.2.1");
   EXPECT_EQ(ip_text(net::literal_address("::ffff:192.0.2.1", 80).value()), "192.0.2.1");
