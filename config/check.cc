@@ -14,7 +14,7 @@ namespace {
 // An address and the key that set it.
 struct Named {
   std::string key;
-  HostPort address;
+  Endpoint address;
 };
 
 // The group or list element that `key` stands in.
@@ -51,9 +51,10 @@ void report(Reading& reading, const Named& first, const Named& second, const std
 }
 
 // Whether connecting to `target` from this machine reaches a socket that listens on `listener`.
-bool reaches(const HostPort& target, const HostPort& listener) {
-  if (target.port != listener.port) return false;
+bool reaches(const Endpoint& target, const Endpoint& listener) {
+  if (target.kind != listener.kind || target.port != listener.port) return false;
   if (target.host == listener.host) return true;
+  if (target.kind != Endpoint::Kind::kTcp) return false;
   return listener.host == "0.0.0.0" && (target.host.starts_with("127.") || target.host == "localhost");
 }
 
@@ -71,18 +72,30 @@ void check_trust(Reading& reading) {
   }
 }
 
+// A connection to a unix socket comes from no address.
+void check_sources(Reading& reading) {
+  const Backend& backend = reading.config.backend;
+  const std::string key = "backend.source_addresses";
+  if (backend.address.kind != Endpoint::Kind::kUnix || backend.source_addresses.empty()) return;
+  reading.faults.push_back(Fault{
+      origin_of(reading, key), key,
+      fmt::format("is for backends at host:port, not for {} (backend.address)", to_string(backend.address))});
+}
+
 }  // namespace
 
 void check(Reading& reading) {
   const Config& config = reading.config;
   check_trust(reading);
+  check_sources(reading);
   std::vector<Named> listening;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     listening.push_back({fmt::format("listeners.{}.address", i), config.listeners[i].address});
   }
   if (config.admin.address) listening.push_back({"admin.address", *config.admin.address});
   std::erase_if(listening, [&reading](const Named& named) {
-    return named.address.port == 0 || is_faulty(reading, named.key);
+    const bool any_port = named.address.kind == Endpoint::Kind::kTcp && named.address.port == 0;
+    return any_port || is_faulty(reading, named.key);
   });
   const Named backend{"backend.address", config.backend.address};
   const bool backend_is_known = !is_faulty(reading, backend.key);

@@ -21,12 +21,19 @@ namespace wskeep::config {
 
 using std::chrono::milliseconds;
 
-// "host:port" as the operator wrote it; an IPv6 host is written in brackets and kept without them.
-struct HostPort {
-  std::string host;
-  std::uint16_t port = 0;  // 0 lets the kernel choose (listeners and admin only)
+// Where to listen, or what to connect to, as the operator wrote it.
+struct Endpoint {
+  enum class Kind : std::uint8_t {
+    kTcp,      // host:port; an IPv6 host is written in brackets and kept without them
+    kUnix,     // unix:/path, or unix:@name for a socket that has no file
+    kSystemd,  // systemd:NAME, sockets that listen already and are passed by name (to listen only)
+  };
 
-  bool operator==(const HostPort&) const = default;
+  std::string host;        // kUnix: the path, or @name; kSystemd: NAME, which may be empty
+  std::uint16_t port = 0;  // kTcp; 0 lets the kernel choose (to listen only)
+  Kind kind = Kind::kTcp;
+
+  bool operator==(const Endpoint&) const = default;
 };
 
 // Whether clients of a listener come through a proxy that tells who they are (the PROXY protocol).
@@ -35,14 +42,14 @@ enum class AcceptProxy : std::uint8_t { kOff, kRequire };
 enum class SendProxy : std::uint8_t { kOff, kV1, kV2 };
 
 struct Listener {
-  HostPort address{"0.0.0.0", 8880};
+  Endpoint address{"0.0.0.0", 8880};
   AcceptProxy proxy_protocol = AcceptProxy::kOff;
 
   bool operator==(const Listener&) const = default;
 };
 
 struct Backend {
-  HostPort address{"127.0.0.1", 3000};
+  Endpoint address{"127.0.0.1", 3000};
   milliseconds connect_timeout{5'000};     // TCP connect over all addresses of the name; then 504
   milliseconds handshake_timeout{10'000};  // from the request sent to the whole answer head; then 504
   milliseconds answer_timeout{60'000};     // silence in answering an ordinary request; then 504, or cut
@@ -131,7 +138,7 @@ struct Metrics {
 };
 
 struct Admin {
-  std::optional<HostPort> address = HostPort{"127.0.0.1", 9797};  // none: no admin server
+  std::optional<Endpoint> address = Endpoint{"127.0.0.1", 9797};  // none: no admin server
 
   bool operator==(const Admin&) const = default;
 };

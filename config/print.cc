@@ -12,7 +12,8 @@
 namespace wskeep::config {
 namespace {
 
-// Plain where any YAML reader takes it for one string, in double quotes elsewhere ("[::1]:80" is a list).
+// Plain where any YAML reader takes it for one string, in double quotes elsewhere ("[::1]:80" is a list, and
+// what ends in a colon a key).
 std::string yaml_scalar(const std::string& text) {
   const auto is_word = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -20,7 +21,10 @@ std::string yaml_scalar(const std::string& text) {
   const auto is_plain = [is_word](char c) {
     return is_word(c) || std::string_view("._:%/-").find(c) != std::string_view::npos;
   };
-  if (!text.empty() && is_word(text.front()) && std::all_of(text.begin(), text.end(), is_plain)) return text;
+  if (!text.empty() && is_word(text.front()) && text.back() != ':' &&
+      std::all_of(text.begin(), text.end(), is_plain)) {
+    return text;
+  }
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') quoted += '\\';

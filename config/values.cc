@@ -77,30 +77,6 @@ bool is_ip(int family, std::string_view text) {
   return inet_pton(family, std::string(text).c_str(), ignored.data()) == 1;
 }
 
-bool is_label(std::string_view label) {
-  constexpr std::size_t kLongestLabel = 63;  // RFC 1035 section 2.3.4
-  const auto allowed = [](char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-  };
-  return !label.empty() && label.size() <= kLongestLabel && label.front() != '-' && label.back() != '-' &&
-         std::all_of(label.begin(), label.end(), allowed);
-}
-
-// A host name (RFC 1123 section 2.1), also with the underscores that container networks use. A name whose
-// last label is a number would be read as an IPv4 address by resolvers, so it must be one.
-bool is_host(std::string_view host) {
-  constexpr std::size_t kLongestName = 253;
-  if (is_ip(AF_INET, host)) return true;
-  if (host.ends_with('.')) host.remove_suffix(1);
-  if (host.empty() || host.size() > kLongestName) return false;
-  std::string_view label;
-  for (std::size_t start = 0; start <= host.size(); start += label.size() + 1) {
-    label = host.substr(start, host.find('.', start) - start);
-    if (!is_label(label)) return false;
-  }
-  return !std::all_of(label.begin(), label.end(), is_digit);
-}
-
 }  // namespace
 
 Why Duration::read(std::string_view text, milliseconds& value) const {
@@ -217,45 +193,6 @@ std::string CloseCode::expected() const {
   return "1000 to 1003, 1007 to 1014 or 3000 to 4999";
 }
 
-Why Address::read(std::string_view text, HostPort& value) const {
-  if (text.find("://") != std::string_view::npos) {
-    return fmt::format("{} is a URL: write host:port alone, e.g. 127.0.0.1:3000", shown(text));
-  }
-  const std::size_t colon = text.rfind(':');
-  const bool bracketed = text.starts_with('[');
-  if (colon == std::string_view::npos || (bracketed && text.ends_with(']'))) {
-    return fmt::format("{} has no port, e.g. 127.0.0.1:3000", shown(text));
-  }
-  std::string_view host = text.substr(0, colon);
-  if (bracketed) {
-    if (!host.ends_with(']') || !is_ip(AF_INET6, host.substr(1, host.size() - 2))) {
-      return fmt::format("{} has no IPv6 address in its brackets, e.g. [::1]:3000", shown(text));
-    }
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return fmt::format("{} is not host:port (an IPv6 host stands in brackets, e.g. [::1]:3000)", shown(text));
-  } else if (host.empty() && use == Use::kListen) {
-    host = "0.0.0.0";
-  } else if (host.empty()) {
-    return fmt::format("{} has no host, e.g. 127.0.0.1:3000", shown(text));
-  } else if (!is_host(host)) {
-    return fmt::format("{} has neither an IP address nor a host name before the colon", shown(text));
-  }
-  const Integer port{use == Use::kListen ? 0U : 1U, 65'535};
-  std::uint32_t number = 0;
-  if (const Why why = port.read(text.substr(colon + 1), number)) return "port " + *why;
-  value = HostPort{std::string(host), static_cast<std::uint16_t>(number)};
-  return std::nullopt;
-}
-
-std::string Address::write(const HostPort& value) const {
-  return to_string(value);
-}
-
-std::string Address::expected() const {
-  return use == Use::kListen ? "host:port, where port 0 lets the kernel choose" : "host:port";
-}
-
 Why IpAddresses::read(std::string_view text, std::vector<std::string>& value) const {
   std::vector<std::string> addresses;
   for (std::size_t begin = 0; text != "none" && begin <= text.size();) {
@@ -283,12 +220,6 @@ std::string IpAddresses::write(const std::vector<std::string>& value) const {
 
 std::string IpAddresses::expected() const {
   return fmt::format("none or up to {} IP addresses, separated by commas", max);
-}
-
-std::string to_string(const HostPort& address) {
-  const bool is_ipv6 = address.host.find(':') != std::string::npos;
-  return is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port)
-                 : fmt::format("{}:{}", address.host, address.port);
 }
 
 }  // namespace wskeep::config

@@ -75,14 +75,15 @@ struct CloseCode {
   std::string expected() const;
 };
 
-// host:port with a name, an IPv4 address or an IPv6 address in brackets. To listen on, the port may be 0
-// (the kernel chooses) and the host may be missing (":8880" is 0.0.0.0:8880); to connect to, neither.
+// host:port with a name, an IPv4 address or an IPv6 address in brackets; unix:/path or unix:@name. To listen
+// on, the port may be 0 (the kernel chooses), the host may be missing (":8880" is 0.0.0.0:8880), and
+// systemd:NAME is allowed; to connect to, none of these.
 struct Address {
   enum class Use : std::uint8_t { kListen, kConnect };
   Use use;
 
-  [[nodiscard]] Why read(std::string_view text, HostPort& value) const;
-  std::string write(const HostPort& value) const;
+  [[nodiscard]] Why read(std::string_view text, Endpoint& value) const;
+  std::string write(const Endpoint& value) const;
   std::string expected() const;
 };
 
@@ -158,7 +159,7 @@ struct WordOr {
   std::string expected() const { return std::string(word) + " or " + syntax.expected(); }
 };
 
-// "host:port" with an IPv6 host in brackets: what Address reads.
-std::string to_string(const HostPort& address);
+// "host:port" with an IPv6 host in brackets, "unix:..." or "systemd:...": what Address reads.
+std::string to_string(const Endpoint& address);
 
 }  // namespace wskeep::config

@@ -83,9 +83,9 @@ Invocation parse_arguments(int argc, const char* const* argv, const char* const*
   app.add_option("--config", sources.file, "Configuration file (YAML); also WSKEEP_CONFIG")
       ->type_name("FILE");
   app.add_option("--listen", sources.listen, "Accept clients here; repeat for more addresses")
-      ->type_name("HOST:PORT")
+      ->type_name("ADDRESS")
       ->allow_extra_args(false);
-  app.add_option("--backend", sources.backend, "The server behind")->type_name("HOST:PORT");
+  app.add_option("--backend", sources.backend, "The server behind")->type_name("ADDRESS");
   app.add_option("--set", sources.set, "Set any option, e.g. log.level=debug; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);

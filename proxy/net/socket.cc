@@ -14,15 +14,23 @@
 namespace wskeep::net {
 namespace {
 
-constexpr int kBacklog = 4096;  // the kernel cuts it at net.core.somaxconn
-
 void set_option(int descriptor, int level, int name, int value) noexcept {
   (void)setsockopt(descriptor, level, name, &value, sizeof value);
 }
 
-FileDescriptor tcp_socket(int family) noexcept {
+FileDescriptor stream_socket(int family) noexcept {
   return FileDescriptor(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
+
+// Where the kernel puts an address. It reports the size that it would have needed: a byte more than there is,
+// for a unix socket whose path has no room for its zero.
+struct ReportedAddress {
+  sockaddr* where() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
+  SocketAddress get() noexcept { return {where(), std::min<socklen_t>(size, sizeof storage)}; }
+
+  sockaddr_un storage{};  // the largest of those that there are here
+  socklen_t size = sizeof storage;
+};
 
 // The port is left to connect(), which has to find one that is free toward one address only; bind() would
 // look for one that is free toward all, and there are no more of these than ports.
@@ -42,40 +50,23 @@ IoResult moved(ssize_t bytes) {
 
 }  // namespace
 
-FileDescriptor listen_on(const SocketAddress& address, const TcpOptions& options) {
-  FileDescriptor descriptor = tcp_socket(address.family());
-  const auto check = [&](int result, const char* what) {
-    if (result < 0)
-      throw std::system_error(errno, std::generic_category(), std::string(what) + " " + address.text());
-  };
-  check(descriptor.get(), "socket for");
-  set_option(descriptor.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  prepare_connection(descriptor.get(), options);
-  check(bind(descriptor.get(), address.get(), address.size()), "listen on");
-  check(listen(descriptor.get(), kBacklog), "listen on");
-  return descriptor;
-}
-
 SocketAddress local_address(int descriptor) {
-  sockaddr_in6 address{};  // the larger of the two
-  socklen_t size = sizeof address;
-  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+  ReportedAddress address;
+  if (getsockname(descriptor, address.where(), &address.size) != 0) {
     throw std::system_error(errno, std::generic_category(), "getsockname");
   }
-  return {reinterpret_cast<const sockaddr*>(&address), size};
+  return address.get();
 }
 
 Accepted accept_one(int listener) noexcept {
-  sockaddr_in6 address{};
-  socklen_t size = sizeof address;
-  FileDescriptor descriptor(
-      accept4(listener, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  ReportedAddress address;
+  FileDescriptor descriptor(accept4(listener, address.where(), &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!descriptor) return {.descriptor = {}, .peer = {}, .error = errno};
-  return {.descriptor = std::move(descriptor), .peer = {reinterpret_cast<const sockaddr*>(&address), size}};
+  return {.descriptor = std::move(descriptor), .peer = address.get()};
 }
 
 Connecting connect_to(const SocketAddress& address, const SocketAddress* source) noexcept {
-  FileDescriptor descriptor = tcp_socket(address.family());
+  FileDescriptor descriptor = stream_socket(address.family());
   if (!descriptor) return {{}, errno};
   if (const int error = source == nullptr ? 0 : bind_source(descriptor.get(), *source); error != 0) {
     return {{}, error};
@@ -86,7 +77,7 @@ Connecting connect_to(const SocketAddress& address, const SocketAddress* source)
 }
 
 int try_source(const SocketAddress& source) noexcept {
-  const FileDescriptor descriptor = tcp_socket(source.family());
+  const FileDescriptor descriptor = stream_socket(source.family());
   return descriptor ? bind_source(descriptor.get(), source) : errno;
 }
 

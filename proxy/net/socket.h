@@ -1,4 +1,5 @@
-// TCP sockets: listening, accepting, connecting, and the Transport over a connected one.
+// TCP and unix stream sockets: accepting, connecting, and the Transport over a connected one (listener.h:
+// listening).
 //
 // Every descriptor made here is non-blocking and close-on-exec. Functions that set up throw
 // std::system_error; functions on the data path return codes.
@@ -23,11 +24,6 @@ struct TcpOptions {
   int keepalive_count = 0;
 };
 
-// Listens on the address; port 0 lets the kernel choose. What is accepted there has the options, as
-// prepare_connection sets them, for Linux hands them down: none costs a call again. Throws
-// std::system_error.
-FileDescriptor listen_on(const SocketAddress& address, const TcpOptions& options = {});
-
 // The address that a socket is bound to.
 SocketAddress local_address(int descriptor);
 
@@ -43,7 +39,8 @@ Accepted accept_one(int listener) noexcept;
 
 // Begins to connect, from the source's address (its port doesn't count) or else from where the kernel
 // chooses. `error` is 0 when connected or on the way (a writable event and `pending_error` tell);
-// EADDRNOTAVAIL when all ports of the source are taken for this address, or this host has no such source.
+// EADDRNOTAVAIL when all ports of the source are taken for this address, or this host has no such source;
+// EAGAIN when the queue of a unix listener is full.
 struct Connecting {
   FileDescriptor descriptor;
   int error = 0;
@@ -55,7 +52,8 @@ int try_source(const SocketAddress& source) noexcept;
 // broke. 0 for none.
 int pending_error(int descriptor) noexcept;
 
-// Small messages leave at once, and a dead peer is noticed. Failures are harmless and ignored.
+// Small messages leave at once, and a dead peer is noticed. For TCP sockets; a unix socket needs none of it.
+// Failures are harmless and ignored.
 void prepare_connection(int descriptor, const TcpOptions& options) noexcept;
 
 class SocketTransport final : public Transport {

@@ -1,6 +1,5 @@
 #include "proxy/observe/admin_server.h"
 
-#include <netdb.h>
 #include <prometheus/text_serializer.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -22,7 +21,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr int kBacklog = 64;
 constexpr timeval kTickInterval{1, 0};
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 constexpr char kPrometheusText[] = "text/plain; version=0.0.4; charset=utf-8";
@@ -37,49 +35,6 @@ net::EventBase make_base() {
   const auto config = made(net::EventConfig{event_config_new()});
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);
   return made(net::EventBase{event_base_new_with_config(config.get())});
-}
-
-std::string describe(const config::HostPort& address) {
-  const bool ipv6 = address.host.find(':') != std::string::npos;
-  return "admin address " + (ipv6 ? "[" + address.host + "]" : address.host) + ":" +
-         std::to_string(address.port);
-}
-
-using AddressList = std::unique_ptr<addrinfo, net::FreeWith<freeaddrinfo>>;
-
-AddressList resolve(const config::HostPort& address) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const int fault = getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
-  if (fault != 0) throw std::runtime_error(describe(address) + ": " + gai_strerror(fault));
-  return AddressList{found};
-}
-
-// The first of the host's addresses that can be bound.
-net::FileDescriptor listen_on(const config::HostPort& address) {
-  const AddressList list = resolve(address);
-  int fault = EADDRNOTAVAIL;
-  for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
-    net::FileDescriptor listener{socket(each->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    const int on = 1;
-    if (listener && setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        bind(listener.get(), each->ai_addr, each->ai_addrlen) == 0 && listen(listener.get(), kBacklog) == 0) {
-      return listener;
-    }
-    fault = errno;
-  }
-  throw std::system_error(fault, std::generic_category(), describe(address));
-}
-
-std::uint16_t port_of(const net::FileDescriptor& listener) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  const bool ipv6 = address.ss_family == AF_INET6;
-  return ntohs(ipv6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
 }
 
 // Without a copy: a scrape may be many megabytes.
@@ -125,16 +80,9 @@ const char* reason_of(int status) noexcept {
 
 }  // namespace
 
-AdminServer::AdminServer(const config::HostPort& address, Sources sources)
+AdminServer::AdminServer(std::vector<net::FileDescriptor> listeners, Sources sources)
     : sources_(std::move(sources)), base_(make_base()), http_(made(net::EventHttp{evhttp_new(base_.get())})) {
-  net::FileDescriptor socket = listen_on(address);
-  port_ = port_of(socket);
-  auto listener = made(net::EventListener{evconnlistener_new(
-      base_.get(), nullptr, nullptr, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, socket.get())});
-  static_cast<void>(socket.release());
-  evconnlistener_set_error_cb(listener.get(), [](evconnlistener* it, void*) { pause_accepting(it); });
-  if (evhttp_bind_listener(http_.get(), listener.get()) == nullptr) throw std::bad_alloc();
-  listener_ = listener.release();
+  for (net::FileDescriptor& listener : listeners) accept_from(std::move(listener));
   configure();
 
   stop_signal_.reset(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -158,6 +106,15 @@ AdminServer::AdminServer(const config::HostPort& address, Sources sources)
 AdminServer::~AdminServer() {
   eventfd_write(stop_signal_.get(), 1);
   thread_.join();
+}
+
+void AdminServer::accept_from(net::FileDescriptor socket) {
+  auto listener = made(net::EventListener{evconnlistener_new(
+      base_.get(), nullptr, nullptr, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, socket.get())});
+  static_cast<void>(socket.release());
+  evconnlistener_set_error_cb(listener.get(), [](evconnlistener* it, void*) { pause_accepting(it); });
+  if (evhttp_bind_listener(http_.get(), listener.get()) == nullptr) throw std::bad_alloc();
+  listeners_.push_back(listener.release());
 }
 
 void AdminServer::configure() {
@@ -211,7 +168,7 @@ void AdminServer::tick() noexcept {
   for (const Connection& connection : connections_) {
     if (connection.opened_at < oldest_allowed) end(connection.stream.get());
   }
-  evconnlistener_enable(listener_);
+  for (evconnlistener* const listener : listeners_) evconnlistener_enable(listener);
 }
 
 void AdminServer::answer(evhttp_request* request) const try {

@@ -5,7 +5,7 @@
 //   /livez     200 or 503: do the loops turn?
 //   /readyz    200 or 503: are new connections welcome?
 //
-// GET and HEAD only, one request a connection, on the address it is given: no TLS, no authentication. It is
+// GET and HEAD only, one request a connection, on the sockets it is given: no TLS, no authentication. It is
 // no way to change anything. Pages are assembled here, off the data path; a scrape waits for workers at most
 // kPatience, and the next client waits for the scrape.
 //
@@ -24,8 +24,8 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
-#include "config/config.h"
 #include "proxy/net/handles.h"
 #include "proxy/observe/connection_snapshot.h"
 
@@ -49,14 +49,12 @@ class AdminServer {
     std::function<bool()> ready;
   };
 
-  // Listens and serves. Port 0 lets the kernel choose. Throws std::runtime_error that says
-  // `admin address HOST:PORT: why` if the address is taken, unknown or not ours.
-  AdminServer(const config::HostPort& address, Sources sources);
+  // Serves who connects to the listeners (TCP or unix stream sockets, non-blocking). Throws std::system_error
+  // or std::bad_alloc.
+  AdminServer(std::vector<net::FileDescriptor> listeners, Sources sources);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
-
-  std::uint16_t port() const noexcept { return port_; }  // the real one
 
  private:
   struct Connection {
@@ -70,6 +68,7 @@ class AdminServer {
   };
 
   void configure();
+  void accept_from(net::FileDescriptor socket);
   bufferevent* admit(event_base* base);
   void forget_closed() noexcept;
   void tick() noexcept;
@@ -78,11 +77,10 @@ class AdminServer {
   std::string metrics_text() const;
 
   Sources sources_;
-  std::uint16_t port_ = 0;
   net::EventBase base_;
   std::deque<Connection> connections_;  // the oldest first
   net::EventHttp http_;
-  evconnlistener* listener_ = nullptr;  // http_ owns it
+  std::vector<evconnlistener*> listeners_;  // http_ owns them
   net::FileDescriptor stop_signal_;
   net::Event stop_event_;
   net::Event tick_event_;

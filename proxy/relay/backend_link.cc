@@ -60,7 +60,9 @@ void BackendLink::on_ready(Session::Readiness ready) noexcept {
 }
 
 void BackendLink::connected() noexcept {
-  net::prepare_connection(stream_->descriptor(), tcp_options(site_->keepalive.backend.tcp));
+  if (site_->backend.address.kind == config::Endpoint::Kind::kTcp) {
+    net::prepare_connection(stream_->descriptor(), tcp_options(site_->keepalive.backend.tcp));
+  }
   if (const int error = send_preface(); error != 0) return try_next(error);
   deadline_ = TimePoint::max();
   state_ = State::kReady;

@@ -56,6 +56,9 @@ Addresses usable_sources(const config::Backend& backend) {
 }  // namespace
 
 Routes find_routes(const config::Backend& backend) {
+  if (backend.address.kind == config::Endpoint::Kind::kUnix) {
+    return {{net::SocketAddress::unix_socket(backend.address.host)}, {}};
+  }
   Routes all{net::resolve(backend.address.host, backend.address.port), usable_sources(backend)};
   if (all.sources.empty()) return all;
   Routes routes{with_counterpart(all.targets, all.sources, "backend"),

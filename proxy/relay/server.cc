@@ -44,15 +44,13 @@ extern "C" void exit_at_once(int signal) {
   _exit(128 + signal);
 }
 
-// Sockets that listen on all addresses of all listeners.
-std::vector<Door> listen_on_all(const config::Config& config) {
+// The sockets of all listeners.
+std::vector<Door> open_doors(const config::Config& config, Listening& listening) {
   const net::TcpOptions options = tcp_options(config.keepalive.client.tcp);
   std::vector<Door> doors;
   for (std::uint32_t i = 0; i < config.listeners.size(); ++i) {
-    const config::HostPort& listener = config.listeners[i].address;
-    for (const net::SocketAddress& address : net::resolve(listener.host, listener.port)) {
-      doors.push_back({net::listen_on(address, options), i});
-      log::info("listening", {{"address", net::local_address(doors.back().socket.get()).text()}});
+    for (net::FileDescriptor& each : listening.open(config.listeners[i].address, options, "listening")) {
+      doors.push_back({std::move(each), i});
     }
   }
   return doors;
@@ -61,14 +59,18 @@ std::vector<Door> listen_on_all(const config::Config& config) {
 }  // namespace
 
 Server::Server(std::shared_ptr<const config::Config> config)
-    : config_(std::move(config)), routes_(find_routes(config_->backend)), base_(net::make_event_base()) {
+    : config_(std::move(config)),
+      routes_(find_routes(config_->backend)),
+      listening_(*config_),
+      base_(net::make_event_base()) {
   event_set_log_callback(log_libevent);
   raise_descriptor_limit();
   // Writes to a closed connection are told apart by their error.
   (void)std::signal(SIGPIPE, SIG_IGN);
   watch_signals();  // before anybody can know that we listen
-  start_workers(listen_on_all(*config_));
+  start_workers(open_doors(*config_, listening_));
   start_admin();
+  listening_.close_unused();
   ready_ = true;
   log::info("started", {{"version", std::string_view(kVersion)},
                         {"workers", workers_.size()},
@@ -97,15 +99,14 @@ void Server::start_admin() {
   for (const auto& worker : workers_) shards.push_back(&worker->counters());
   metrics_.emplace(std::move(shards), std::vector<const observe::WorkerCounters*>{&acceptor_counters_});
   if (!config_->admin.address) return;
-  admin_.emplace(*config_->admin.address, observe::AdminServer::Sources{
-                                              .metrics = *metrics_,
-                                              .connections = *this,
-                                              .max_connections = config_->metrics.max_connections,
-                                              .live = [this] { return workers_turn(); },
-                                              .ready = [this] { return ready_.load(); },
-                                          });
-  const std::string address = net::host_port_text(config_->admin.address->host, admin_->port());
-  log::info("admin listening", {{"address", address}});
+  admin_.emplace(listening_.open(*config_->admin.address, {}, "admin listening"),
+                 observe::AdminServer::Sources{
+                     .metrics = *metrics_,
+                     .connections = *this,
+                     .max_connections = config_->metrics.max_connections,
+                     .live = [this] { return workers_turn(); },
+                     .ready = [this] { return ready_.load(); },
+                 });
 }
 
 void Server::watch_signals() {
@@ -150,6 +151,7 @@ bool Server::workers_turn() const noexcept {
 
 void Server::end_sessions() {
   ready_ = false;
+  listening_.remove_files();
   acceptor_.reset();
   std::vector<std::future<void>> empty;
   for (const auto& worker : workers_) empty.push_back(worker->go_away());

@@ -19,6 +19,7 @@
 #include "proxy/observe/metrics.h"
 #include "proxy/relay/acceptor.h"
 #include "proxy/relay/admission.h"
+#include "proxy/relay/listening.h"
 #include "proxy/relay/worker.h"
 
 namespace wskeep::relay {
@@ -50,6 +51,7 @@ class Server final : private observe::ConnectionSource {
   const std::shared_ptr<const config::Config> config_;
   const Routes routes_;
   Admission admission_;
+  Listening listening_;
   std::atomic<bool> ready_{false};
   net::EventBase base_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -23,6 +23,7 @@
 
 #include "proxy/http/head.h"
 #include "proxy/net/embedded_event.h"
+#include "proxy/net/listener.h"
 #include "proxy/net/socket.h"
 #include "proxy/websocket/frame_scanner.h"
 #include "proxy/websocket/handshake.h"

@@ -24,6 +24,7 @@
 
 #include "proxy/net/address.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/listener.h"
 #include "proxy/net/socket.h"
 
 namespace wskeep::bench {

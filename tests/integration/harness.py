@@ -89,13 +89,13 @@ class Records:
 class Process:
     """A child process, ended by its own pid."""
 
-    def __init__(self, name, argv, environment=None):
+    def __init__(self, name, argv, environment=None, *, pass_fds=()):
         self.name = name
         # Without our own WSKEEP_*: to wskeep they are options, and it refuses those it doesn't know.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("WSKEEP_")}
         self.child = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**inherited, **(environment or {})}, cwd=PEERS)
+            env={**inherited, **(environment or {})}, cwd=PEERS, pass_fds=pass_fds)
         self.pid = self.child.pid
         self.out = Records(self.child.stdout, name)
         self.err = Records(self.child.stderr, f"{name} (stderr)")
@@ -144,16 +144,21 @@ class Wskeep(Process):
 
     present = True
 
-    def __init__(self, backend_port, settings=None, *, launcher=(), host="127.0.0.1", backend_host="127.0.0.1"):
-        """`launcher` is a command that runs the one behind it, elsewhere or otherwise."""
+    def __init__(self, backend_port, settings=None, *, launcher=(), host="127.0.0.1", backend_host="127.0.0.1",
+                 listen=None, pass_fds=()):
+        """`launcher` is a command that runs the one behind it, elsewhere or otherwise. `backend_port` may be a whole
+        address too, and `listen` is the addresses instead of a port of the host's."""
         if not os.access(BINARY, os.X_OK):
             raise AssertionError(f"no program at {BINARY}; build it or set WSKEEP_BIN")
-        argv = [*launcher, BINARY, "--listen", f"{host}:0", "--backend", f"{backend_host}:{backend_port}"]
+        backend = backend_port if isinstance(backend_port, str) else f"{backend_host}:{backend_port}"
+        argv = [*launcher, BINARY, "--backend", backend]
+        for address in listen or [f"{host}:0"]:
+            argv += ["--listen", address]
         # A short close_timeout, since many peers here never answer the Close that ends a test.
         defaults = {"admin.address": "127.0.0.1:0", "log.format": "json", "relay.close_timeout": "1s"}
         for key, value in {**defaults, **(settings or {})}.items():
             argv += ["--set", f"{key}={value}"]
-        super().__init__("wskeep", argv)
+        super().__init__("wskeep", argv, pass_fds=pass_fds)
         try:
             self.port = self._port("listening")
             self.admin_port = self._port("admin listening")
@@ -163,7 +168,9 @@ class Wskeep(Process):
             raise
 
     def _port(self, message):
-        return int(self.log(message)["address"].rpartition(":")[2])
+        """The port, or the whole address of a unix socket."""
+        address = self.log(message)["address"]
+        return address if address.startswith("unix:") else int(address.rpartition(":")[2])
 
     def log(self, message, deadline=DEADLINE, **fields):
         return self.err.take(deadline, msg=message, **fields)
@@ -267,11 +274,11 @@ class IntegrationTest(unittest.TestCase):
         if DIRECT:
             self.skipTest("only wskeep does this")
 
-    def front(self, backend_port, settings=None):
+    def front(self, backend_port, settings=None, **options):
         """wskeep in front of a backend; in direct mode the backend itself."""
         if DIRECT:
             return Direct(backend_port)
-        program = Wskeep(backend_port, settings)
+        program = Wskeep(backend_port, settings, **options)
         self.addCleanup(program.finish)
         return program
 

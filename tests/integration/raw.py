@@ -46,7 +46,8 @@ class Stream:
     def __init__(self, sock):
         self.sock = sock
         self.sock.settimeout(DEADLINE)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.sock.family != socket.AF_UNIX:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.head = None  # of the other side, once read
         self.reset = False  # the end was a RST
         self._parser = frames.Parser()
@@ -150,8 +151,20 @@ class Stream:
         self.sock.close()
 
 
-def connect(port, *, receive_buffer=None, source=None):
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def unix_name(address):
+    """What bind() and connect() take for unix:/path or unix:@name."""
+    name = address.removeprefix("unix:")
+    return "\0" + name[1:] if name.startswith("@") else name
+
+
+def connect(port, *, receive_buffer=None, source=None, host="127.0.0.1"):
+    """To a port of a host, or to unix:/path or unix:@name."""
+    if isinstance(port, str):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(DEADLINE)
+        sock.connect(unix_name(port))
+        return Stream(sock)
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     if source:
         # Otherwise bind() takes a port for itself alone, which no other connection of this host could share.
         sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
@@ -159,7 +172,7 @@ def connect(port, *, receive_buffer=None, source=None):
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     sock.settimeout(DEADLINE)
-    sock.connect(("127.0.0.1", port))
+    sock.connect((host, port))
     return Stream(sock)
 
 
@@ -172,9 +185,9 @@ def upgrade_request(path="/", headers=(), *, host="example.test", method="GET", 
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def open_session(port, path="/", headers=(), *, behind=b"", receive_buffer=None):
+def open_session(port, path="/", headers=(), *, behind=b"", **how):
     """A client whose upgrade was answered with 101; `behind` goes out in one packet with the request."""
-    stream = connect(port, receive_buffer=receive_buffer)
+    stream = connect(port, **how)
     stream.send(upgrade_request(path, headers) + behind)
     if stream.read_head().status != 101:
         raise AssertionError(f"no 101 but {stream.head.line!r}: {stream.rest()[:200]!r}")
@@ -195,10 +208,18 @@ class Backend:
     accept() hands out the connections in the order in which they were answered.
     """
 
-    def __init__(self, answer=switch, host="127.0.0.1"):
+    def __init__(self, answer=switch, host="127.0.0.1", port=0):
+        """`port` may be unix:/path or unix:@name; it is then what a client connects to."""
         self._answer = answer
-        self._listener = socket.create_server((host, 0), backlog=128)
-        self.port = self._listener.getsockname()[1]
+        if isinstance(port, str):
+            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._listener.bind(unix_name(port))
+            self._listener.listen(128)
+            self.port = port
+        else:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._listener = socket.create_server((host, port), family=family, backlog=128)
+            self.port = self._listener.getsockname()[1]
         self._ready = queue.Queue()
         self._streams = []
         threading.Thread(target=self._listen, daemon=True).start()

@@ -162,6 +162,12 @@ TEST(ConfigFile, options_against_each_other) {
        "is"},
       {"trusted_proxies: 10.0.0.1/8\nlisteners: [{proxy_protocol: require}]\n",
        "f:1:18: trusted_proxies: \"10.0.0.1/8\" has bits behind its prefix: write 10.0.0.0/8 or 10.0.0.1"},
+      {"listeners: [{address: 'unix:/a'}]\nbackend: {address: 'unix:/a'}\n",
+       "f:2:20: backend.address: unix:/a would connect wskeep to itself, because of listeners.0.address"},
+      {"listeners: [{address: 'systemd:a'}, {address: 'systemd:a'}]\n",
+       "f:1:47: listeners.1.address: systemd:a is already the address of listeners.0.address"},
+      {"backend: {address: 'unix:/a', source_addresses: 127.0.0.2}\n",
+       "f:1:49: backend.source_addresses: is for backends at host:port, not for unix:/a (backend.address)"},
   });
   std::string many = "listeners:\n";
   for (int i = 0; i < 65; ++i) many += "- address: a:" + std::to_string(1000 + i) + "\n";

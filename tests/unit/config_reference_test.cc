@@ -68,10 +68,19 @@ TEST(ConfigReference, minimal_loads) {
 
 Config with_nothing_at_its_default() {
   Config config;
-  config.listeners = {Listener{{"::1", 1}, AcceptProxy::kRequire}, Listener{{"localhost", 0}},
-                      Listener{{"10.0.0.1", 65535}}};
-  config.backend = {{"app.internal", 9},          milliseconds{1}, milliseconds{86'400'000}, milliseconds{2},
-                    {"192.0.2.1", "2001:db8::1"}, SendProxy::kV2};
+  config.listeners = {Listener{{"::1", 1}, AcceptProxy::kRequire},
+                      Listener{{"localhost", 0}},
+                      Listener{{"10.0.0.1", 65535}},
+                      Listener{{"/run/a b.sock", 0, Endpoint::Kind::kUnix}},
+                      Listener{{"@abstract", 0, Endpoint::Kind::kUnix}},
+                      Listener{{"web", 0, Endpoint::Kind::kSystemd}},
+                      Listener{{"", 0, Endpoint::Kind::kSystemd}}};
+  config.backend = {{"app.internal", 9},
+                    milliseconds{1},
+                    milliseconds{86'400'000},
+                    milliseconds{2},
+                    {"192.0.2.1", "2001:db8::1"},
+                    SendProxy::kV2};
   config.workers = 256;
   auto& client = config.keepalive.client;
   client.heartbeat = {keepalive::Policy::kStrict, milliseconds{100}, 90, milliseconds{61'001},
@@ -100,7 +109,7 @@ Config with_nothing_at_its_default() {
   EXPECT_FALSE(websocket::OriginPattern::read("https://*.a.example:8443", config.allowed_origins[0]));
   EXPECT_FALSE(websocket::OriginPattern::read("same", config.allowed_origins[1]));
   config.metrics.max_connections = 0;
-  config.admin.address = HostPort{"::", 0};
+  config.admin.address = Endpoint{"::", 0};
   config.log = {LogLevel::kDebug, LogFormat::kJson};
   return config;
 }
@@ -119,7 +128,7 @@ TEST(ConfigPrint, says_what_each_line_means) {
   EXPECT_THAT(text,
               testing::StartsWith("listeners:  # the addresses that clients connect to\n"
                                   "  - address: \"[::1]:1\"  # where clients connect (host:port, where port "
-                                  "0 lets the kernel choose)\n"
+                                  "0 lets the kernel choose, unix:/path, unix:@name or systemd:NAME)\n"
                                   "    proxy_protocol: require  # "));
   EXPECT_THAT(text, testing::HasSubstr("\n    jitter: 90%  # "));
   EXPECT_THAT(text, testing::HasSubstr("\n  on_backend_lost: none  # "));

@@ -75,7 +75,7 @@ TEST(ConfigSources, variables_of_a_list_go_by_their_index) {
     const std::string index = std::to_string(i);
     many.environment.push_back({"WSKEEP_LISTENERS_" + index + "_ADDRESS", "a:" + std::to_string(100 + i)});
   }
-  EXPECT_EQ(load_text("", "f", many).listeners.back().address, (HostPort{"a", 111}));
+  EXPECT_EQ(load_text("", "f", many).listeners.back().address, (Endpoint{"a", 111}));
 }
 
 TEST(ConfigSources, faults_of_variables) {

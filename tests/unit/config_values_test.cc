@@ -166,15 +166,52 @@ TEST(Values, addresses) {
       {"a..b:80", R"(!"a..b:80" has neither an IP address nor a host name before the colon)"},
       {".:80", R"(!".:80" has neither an IP address nor a host name before the colon)"},
   };
-  for (const Case& c : cases) EXPECT_EQ(outcome<HostPort>(kConnect, c.text), c.outcome);
-  EXPECT_EQ(outcome<HostPort>(kConnect, std::string(63, 'a') + ":80"), std::string(63, 'a') + ":80");
-  EXPECT_THAT(outcome<HostPort>(kConnect, std::string(64, 'a') + ":80"), testing::StartsWith("!"));
+  for (const Case& c : cases) EXPECT_EQ(outcome<Endpoint>(kConnect, c.text), c.outcome);
+  EXPECT_EQ(outcome<Endpoint>(kConnect, std::string(63, 'a') + ":80"), std::string(63, 'a') + ":80");
+  EXPECT_THAT(outcome<Endpoint>(kConnect, std::string(64, 'a') + ":80"), testing::StartsWith("!"));
 }
 
 TEST(Values, addresses_to_listen_on_may_leave_more_to_the_kernel) {
-  EXPECT_EQ(outcome<HostPort>(kListen, ":8880"), "0.0.0.0:8880");
-  EXPECT_EQ(outcome<HostPort>(kListen, "127.0.0.1:0"), "127.0.0.1:0");
-  EXPECT_EQ(outcome<HostPort>(kListen, "[::]:0"), "[::]:0");
+  EXPECT_EQ(outcome<Endpoint>(kListen, ":8880"), "0.0.0.0:8880");
+  EXPECT_EQ(outcome<Endpoint>(kListen, "127.0.0.1:0"), "127.0.0.1:0");
+  EXPECT_EQ(outcome<Endpoint>(kListen, "[::]:0"), "[::]:0");
+}
+
+TEST(Values, unix_sockets) {
+  const std::string longest = "unix:/" + std::string(106, 'x');
+  const std::vector<Case> cases = {
+      {"unix:/run/app.sock", "unix:/run/app.sock"},
+      {"unix:/a b:c", "unix:/a b:c"},
+      {"unix:@app", "unix:@app"},
+      {longest, longest},
+      {longest + "x",
+       "!" + shown(longest + "x") + " is too long: a socket's path or name may have 107 bytes"},
+      {"unix:app.sock", R"(!"unix:app.sock" is neither unix:/path, with the whole path, nor unix:@name)"},
+      {"unix:", R"(!"unix:" is neither unix:/path, with the whole path, nor unix:@name)"},
+      {"unix:80", R"(!"unix:80" is neither unix:/path, with the whole path, nor unix:@name)"},
+      {"unix:/", R"(!"unix:/" names no socket)"},
+      {"unix:@", R"(!"unix:@" names no socket)"},
+      {"unix:/a\nb", R"(!"unix:/a\x0Ab" has a control character)"},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(outcome<Endpoint>(kConnect, c.text), c.outcome);
+    EXPECT_EQ(outcome<Endpoint>(kListen, c.text), c.outcome);
+  }
+}
+
+TEST(Values, sockets_of_the_service_manager) {
+  const std::vector<Case> cases = {
+      {"systemd:", "systemd:"},
+      {"systemd:web", "systemd:web"},
+      {"systemd:wskeep.socket", "systemd:wskeep.socket"},
+      {"systemd:a:b",
+       R"(!"systemd:a:b" has no name of descriptors: printable ASCII without colons, up to 255 bytes)"},
+      {"systemd:a b",
+       R"(!"systemd:a b" has no name of descriptors: printable ASCII without colons, up to 255 bytes)"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(outcome<Endpoint>(kListen, c.text), c.outcome);
+  EXPECT_EQ(outcome<Endpoint>(kConnect, "systemd:web"),
+            R"(!"systemd:web" can only be listened on: write host:port or unix:/path)");
 }
 
 TEST(Values, ip_addresses) {

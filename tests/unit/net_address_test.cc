@@ -16,6 +16,12 @@ SocketAddress v6(const char* text, std::uint16_t port) {
   return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
 }
 
+// What the kernel says of a unix client that has bound its socket to no name.
+SocketAddress unnamed() {
+  const sockaddr address{.sa_family = AF_UNIX, .sa_data = {}};
+  return {&address, sizeof address.sa_family};
+}
+
 TEST(SocketAddress, ShowsItselfAsOperatorsWriteIt) {
   struct Case {
     SocketAddress address;
@@ -27,6 +33,9 @@ TEST(SocketAddress, ShowsItselfAsOperatorsWriteIt) {
       {v6("2001:db8::1", 8880), "2001:db8::1", "[2001:db8::1]:8880"},
       {v6("::ffff:192.0.2.7", 1), "192.0.2.7", "192.0.2.7:1"},  // IPv4 on a dual-stack listener
       {v6("::", 65535), "::", "[::]:65535"},
+      {SocketAddress::unix_socket("/run/app.sock"), "unix:/run/app.sock", "unix:/run/app.sock"},
+      {SocketAddress::unix_socket("@app"), "unix:@app", "unix:@app"},
+      {unnamed(), "unix:", "unix:"},
   };
   for (const Case& row : cases) {
     EXPECT_EQ(row.address.host(), row.host);
@@ -44,6 +53,23 @@ TEST(LiteralAddress, IsWhatIsWrittenAndNoName) {
     EXPECT_FALSE(literal_address(text, 80)) << text;
   }
   EXPECT_FALSE(literal_address(std::string_view("192.0.2.1\0", 10), 80));
+}
+
+TEST(SocketAddress, KnowsThePathThatAFileHas) {
+  const std::string longest = "/" + std::string(106, 'x');
+  EXPECT_EQ(SocketAddress::unix_socket(longest).path(), longest);
+  EXPECT_EQ(SocketAddress::unix_socket("@app").path(), "");
+  EXPECT_EQ(unnamed().path(), "");
+  EXPECT_EQ(resolve("127.0.0.1", 80).front().path(), "");
+}
+
+TEST(SocketAddress, IsTheSameWhenAllOfItIs) {
+  const SocketAddress address = resolve("127.0.0.1", 80).front();
+  EXPECT_EQ(address, resolve("127.0.0.1", 80).front());
+  EXPECT_NE(address, resolve("127.0.0.1", 81).front());
+  EXPECT_NE(address, resolve("127.0.0.2", 80).front());
+  EXPECT_NE(SocketAddress::unix_socket("/a"), SocketAddress::unix_socket("/ab"));
+  EXPECT_NE(SocketAddress::unix_socket("@a"), SocketAddress::unix_socket("/a"));
 }
 
 TEST(Resolve, GivesLiteralsBackAndNamesTheirAddresses) {

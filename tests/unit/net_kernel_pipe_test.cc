@@ -3,9 +3,11 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <string>
 
 #include "proxy/net/kernel_pipe.h"
 #include "tests/unit/frames.h"
@@ -20,7 +22,15 @@ using test::Bytes;
 // near says something, and far's bytes go to where next.near's peer reads.
 class KernelPipeTest : public testing::Test {
  protected:
-  KernelPipeTest() { (void)std::signal(SIGPIPE, SIG_IGN); }
+  explicit KernelPipeTest(const SocketAddress& from_address = loopback(),
+                          const SocketAddress& to_address = loopback())
+      : from(from_address), to(to_address) {
+    (void)std::signal(SIGPIPE, SIG_IGN);
+  }
+  static SocketAddress loopback() { return resolve("127.0.0.1", 0).front(); }
+  static SocketAddress unix_socket(const std::string& name) {
+    return SocketAddress::unix_socket("@wskeep-" + std::to_string(getpid()) + name);
+  }
 
   // Arrives whole before it is moved, so that one call can take it.
   void says(const Bytes& bytes) {
@@ -54,7 +64,28 @@ class KernelPipeTest : public testing::Test {
   Bytes memory = Bytes(1 << 20);
 };
 
-TEST_F(KernelPipeTest, MovesAsMuchAsItMay) {
+struct Kinds {
+  bool from_unix;
+  bool to_unix;
+};
+
+// The same between any two kinds of sockets.
+class KernelPipeKindsTest : public KernelPipeTest, public testing::WithParamInterface<Kinds> {
+ protected:
+  KernelPipeKindsTest()
+      : KernelPipeTest(GetParam().from_unix ? unix_socket("from") : loopback(),
+                       GetParam().to_unix ? unix_socket("to") : loopback()) {}
+};
+
+INSTANTIATE_TEST_SUITE_P(All, KernelPipeKindsTest,
+                         testing::Values(Kinds{false, false}, Kinds{false, true}, Kinds{true, false},
+                                         Kinds{true, true}),
+                         [](const auto& kinds) {
+                           return std::string(kinds.param.from_unix ? "unix" : "tcp") +
+                                  (kinds.param.to_unix ? "_to_unix" : "_to_tcp");
+                         });
+
+TEST_P(KernelPipeKindsTest, MovesAsMuchAsItMay) {
   ASSERT_TRUE(pipe.joins(*from.far, *to.near));
   const Bytes words = test::filler(5000);
   says(words);
@@ -69,7 +100,7 @@ TEST_F(KernelPipeTest, MovesAsMuchAsItMay) {
   EXPECT_EQ(heard(5000), words);
 }
 
-TEST_F(KernelPipeTest, HandsBackWhatTheSinkRefusesAndPromisesAnEvent) {
+TEST_P(KernelPipeKindsTest, HandsBackWhatTheSinkRefusesAndPromisesAnEvent) {
   const int small = 4096;  // the kernel doubles it, and keeps more than that
   ASSERT_EQ(setsockopt(to.near->descriptor(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
   ASSERT_EQ(setsockopt(to.far->descriptor(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
@@ -124,7 +155,7 @@ TEST_F(KernelPipeTest, KeepsNothingOfOneConnectionForTheNext) {
   EXPECT_EQ(got, words);
 }
 
-TEST_F(KernelPipeTest, TellsOfTheSourcesEnd) {
+TEST_P(KernelPipeKindsTest, TellsOfTheSourcesEnd) {
   says(test::bytes_of("bye"));
   EXPECT_TRUE(from.near->shutdown_write());
   EXPECT_EQ(move(100).source.bytes, 3U);

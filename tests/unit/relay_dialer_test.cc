@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "proxy/net/listener.h"
 #include "proxy/relay/dialer.h"
 
 namespace wskeep::relay {

@@ -1,4 +1,4 @@
-// Two connected transports over loopback.
+// Two connected transports, over loopback unless told otherwise.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "proxy/net/listener.h"
 #include "proxy/net/socket.h"
 
 namespace wskeep::net {
@@ -16,7 +17,8 @@ inline void wait_for(int descriptor, short events) {
 }
 
 struct Pair {
-  Pair() : listener(listen_on(resolve("127.0.0.1", 0).front())) {
+  explicit Pair(const SocketAddress& address = resolve("127.0.0.1", 0).front())
+      : listener(listen_on(address)) {
     Connecting connecting = connect_to(local_address(listener.get()));
     EXPECT_EQ(connecting.error, 0);
     wait_for(listener.get(), POLLIN);
