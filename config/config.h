@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/http/protocol_name.h"
 #include "proxy/keepalive/settings.h"
 #include "proxy/net/ip_range.h"
 #include "proxy/websocket/origin.h"
@@ -168,6 +169,7 @@ struct Config : Site {
   std::optional<std::uint32_t> workers;         // none is "auto": the CPU quota of the cgroup, rounded up
   std::vector<net::IpRange> trusted_proxies;    // whose word about the client is taken
   std::vector<websocket::OriginPattern> allowed_origins;  // whose web pages may open sessions; empty: all
+  std::vector<http::ProtocolName> tunnel_upgrades;        // what passes unseen behind an upgrade
   Metrics metrics;
   Admin admin;
   Log log;

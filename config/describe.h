@@ -212,6 +212,8 @@ void describe(Visitor& v, Config& config) {
            "peers whose word about the client is taken: X-Forwarded-For and the like");
   v.option("allowed_origins", config.allowed_origins, Origins{64},
            "whose web pages may open sessions; a request with another Origin gets 403");
+  v.option("tunnel_upgrades", config.tunnel_upgrades, Protocols{16},
+           "what a request may be upgraded to besides websocket; its bytes pass unseen");
   v.group("metrics", config.metrics, "what is exported");
   v.group("admin", config.admin, "the operator's own address");
   v.group("log", config.log, "what is logged");

@@ -64,4 +64,16 @@ std::string Origins::expected() const {
   return fmt::format("any, or up to {} origins, separated by commas", max);
 }
 
+Why Protocols::read(std::string_view text, std::vector<http::ProtocolName>& value) const {
+  return read_items(text, "none", max, "protocols", value);
+}
+
+std::string Protocols::write(const std::vector<http::ProtocolName>& value) const {
+  return write_items(value, "none");
+}
+
+std::string Protocols::expected() const {
+  return fmt::format("none, or up to {} names of protocols, separated by commas", max);
+}
+
 }  // namespace wskeep::config

@@ -1,4 +1,4 @@
-// How lists of whom to believe are written: address ranges, and web origins.
+// How lists of whom and what to let pass are written: address ranges, web origins, protocols.
 //
 // Syntaxes like those in values.h, over values of the rooms that use them.
 #pragma once
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/values.h"
+#include "proxy/http/protocol_name.h"
 #include "proxy/net/ip_range.h"
 #include "proxy/websocket/origin.h"
 
@@ -30,6 +31,15 @@ struct Origins {
 
   [[nodiscard]] Why read(std::string_view text, std::vector<websocket::OriginPattern>& value) const;
   std::string write(const std::vector<websocket::OriginPattern>& value) const;
+  std::string expected() const;
+};
+
+// Names of protocols with commas between them (http/protocol_name.h), or none.
+struct Protocols {
+  std::size_t max;  // how many
+
+  [[nodiscard]] Why read(std::string_view text, std::vector<http::ProtocolName>& value) const;
+  std::string write(const std::vector<http::ProtocolName>& value) const;
   std::string expected() const;
 };
 

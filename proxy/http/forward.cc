@@ -57,7 +57,7 @@ void append_field(std::string& head, std::string_view name, std::string_view val
 
 }  // namespace
 
-std::string upgrade_head(const RequestHead& request, const ClientSide& client) {
+std::string upgrade_head(const RequestHead& request, const ClientSide& client, std::string_view protocol) {
   const HopByHop hop_by_hop(request.fields);
   std::string head;
   head.reserve(kUsualHead);
@@ -69,7 +69,7 @@ std::string upgrade_head(const RequestHead& request, const ClientSide& client) {
       if (!connection_written) append_field(head, "Connection", "Upgrade");
       connection_written = true;
     } else if (equal_ignoring_case(name, "Upgrade")) {
-      if (!upgrade_written) append_field(head, "Upgrade", "websocket");
+      if (!upgrade_written) append_field(head, "Upgrade", protocol);
       upgrade_written = true;
     } else if (!hop_by_hop.contains(name) && !equal_ignoring_case(name, "Trailer") &&
                !tells_forwarding(name)) {

@@ -17,10 +17,11 @@
 namespace wskeep::http {
 
 // The head for the backend, its empty last line included. The request must have been judged
-// RequestKind::kUpgrade. `Connection: Upgrade` and `Upgrade: websocket` stand alone, in the places of the
-// first such fields, so that no other protocol can be chosen. The forwarding fields (forwarding.h) stand at
-// the end. There is no body, so Trailer goes too.
-[[nodiscard]] std::string upgrade_head(const RequestHead& request, const ClientSide& client);
+// RequestKind::kUpgrade. `Connection: Upgrade` and `Upgrade` with that protocol stand alone, in the places of
+// the first such fields, so that no other protocol can be chosen. The forwarding fields (forwarding.h) stand
+// at the end. There is no body, so Trailer goes too.
+[[nodiscard]] std::string upgrade_head(const RequestHead& request, const ClientSide& client,
+                                       std::string_view protocol = "websocket");
 
 // The head for the backend of any other request, its empty last line included. Upgrade is left out, as RFC
 // 9110 section 7.8 allows, and HTTP2-Settings with it; the forwarding fields are treated as above. The body

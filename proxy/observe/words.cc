@@ -59,8 +59,8 @@ constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords 
                                                                                    "client_gone",
                                                                                    "untrusted_peer",
                                                                                    "bad_proxy_header"};
-constexpr std::array<std::string_view, kStatusClasses> kStatusClassWords = {"none", "2xx", "3xx", "4xx",
-                                                                            "5xx"};
+constexpr std::array<std::string_view, kStatusClasses> kStatusClassWords = {"none", "1xx", "2xx",
+                                                                            "3xx",  "4xx", "5xx"};
 constexpr std::array<std::string_view, kLimits> kLimitWords = {
     "descriptors",  "header_bytes",        "max_frame",         "control_frames_per_second",
     "sessions",     "sessions_per_client", "header_fields",     "handshake_timeout",
@@ -112,6 +112,7 @@ Initiator initiator_of(CloseReason reason) noexcept {
 
 StatusClass status_class(int status) noexcept {
   switch (status / 100) {
+    case 1: return StatusClass::kInformational;
     case 2: return StatusClass::kSuccess;
     case 3: return StatusClass::kRedirection;
     case 4: return StatusClass::kClientError;

@@ -78,8 +78,15 @@ enum class HandshakeResult : std::uint8_t {
 inline constexpr std::size_t kHandshakeResults = 15;
 
 // How an ordinary request was answered: the class of its status (RFC 9110 section 15), or not at all.
-enum class StatusClass : std::uint8_t { kNone, kSuccess, kRedirection, kClientError, kServerError };
-inline constexpr std::size_t kStatusClasses = 5;
+enum class StatusClass : std::uint8_t {
+  kNone,
+  kInformational,
+  kSuccess,
+  kRedirection,
+  kClientError,
+  kServerError
+};
+inline constexpr std::size_t kStatusClasses = 6;
 
 // A limit that was met.
 enum class Limit : std::uint8_t {

@@ -39,7 +39,7 @@ bool is_idempotent(std::string_view method) {
 
 }  // namespace
 
-Exchange::Exchange(const Parties& parties, Wish wish)
+Exchange::Exchange(const Parties& parties, Wish wish, std::string_view protocol)
     : environment_(parties.environment),
       site_(parties.site),
       caller_(parties.caller),
@@ -48,7 +48,8 @@ Exchange::Exchange(const Parties& parties, Wish wish)
       to_client_(parties.to_client),
       link_(parties.link),
       answer_(head_limits(parties.site.limits), body_rule()),
-      wish_(wish) {
+      wish_(wish),
+      protocol_(protocol) {
   if (request_.framing() == http::Framing::kNone) passing_ = Request::kPassed;
 }
 
@@ -124,8 +125,8 @@ void Exchange::ask() {
   const std::string ip = ip_text(caller_.peer);
   const http::ClientSide client{.address = ip, .scheme = caller_.scheme, .trusted = caller_.trusted};
   const http::RequestHead& head = request_.head();
-  link_.out().send(bytes_of(wish_ == Wish::kWebsocket ? http::upgrade_head(head, client)
-                                                      : http::request_head(head, client)));
+  link_.out().send(bytes_of(wish_ != Wish::kAnswer ? http::upgrade_head(head, client, protocol_)
+                                                   : http::request_head(head, client)));
   pass_request();
 }
 
@@ -276,14 +277,25 @@ void Exchange::judge_head(Bytes rest) {
 }
 
 void Exchange::judge_switch(Bytes rest) {
-  if (wish_ != Wish::kWebsocket) return bad_answer("a 101 that nobody asked for");
-  const http::AnswerHead& head = answer_.head();
-  const websocket::AnswerVerdict verdict =
-      websocket::judge_answer(head.status, head.fields, request_.head().fields);
-  if (verdict.kind != websocket::AnswerKind::kSwitched) return bad_answer(verdict.reason);
+  if (const std::string_view fault = fault_of_switch(); !fault.empty()) return bad_answer(fault);
   if (link_.out().waiting() != 0) return bad_answer("it came before the request was sent");
   from_backend_.assign(rest.begin(), rest.end());
   step_ = Step::kSwitched;
+}
+
+// What keeps a 101 from switching; empty when it may.
+std::string_view Exchange::fault_of_switch() const {
+  const websocket::Fields fields = answer_.head().fields;
+  switch (wish_) {
+    case Wish::kAnswer: return "a 101 that nobody asked for";
+    case Wish::kWebsocket: return websocket::judge_answer(101, fields, request_.head().fields).reason;
+    case Wish::kTunnel: break;
+  }
+  const auto* const upgrade = websocket::find_field(fields, "Upgrade");
+  const bool right = upgrade != nullptr && websocket::count_fields(fields, "Upgrade") == 1 &&
+                     websocket::equal_ignoring_case(upgrade->value, protocol_) &&
+                     websocket::has_token(fields, "Connection", "Upgrade");
+  return right ? std::string_view{} : "a 101 for another protocol than was asked for";
 }
 
 void Exchange::begin_answer(Bytes rest) {

@@ -1,10 +1,10 @@
 // Exchange passes one HTTP request on to the backend and its answer back (RFC 9110 section 7.6, RFC 9112).
 //
 // It begins with the request's head, read and judged, and ends with the last byte of the answer, or with a
-// right 101 if the request asked for a WebSocket. Bodies stream both ways, chunked ones as they are; what a
-// side doesn't take at once is all that waits. Messages are framed strictly, so that no byte of one can be
-// taken for the next one's. An answer that begins before the request has ended passes at once; if both sides
-// want to go on with their connections the rest of the request follows it.
+// right 101 if the request asked for another protocol. Bodies stream both ways, chunked ones as they are;
+// what a side does not take at once is all that waits. Messages are framed strictly, so that no byte of one
+// can be taken for the next one. An answer that begins before the request has ended passes at once; if both
+// sides want to go on with their connections the rest of the request follows it.
 //
 // It knows no libevent: its owner tells which side has news and, after each call, looks at `step`. One
 // thread. What it borrows must outlive it. May throw std::bad_alloc.
@@ -32,7 +32,11 @@ class Exchange {
   using Failure = BackendLink::Failure;
 
   // What the request asks for.
-  enum class Wish : std::uint8_t { kAnswer, kWebsocket };
+  enum class Wish : std::uint8_t {
+    kAnswer,
+    kWebsocket,
+    kTunnel,  // another protocol, whose bytes pass unseen
+  };
 
   enum class Step : std::uint8_t {
     kConnecting,
@@ -56,7 +60,8 @@ class Exchange {
     BackendLink& link;
   };
 
-  Exchange(const Parties& parties, Wish wish);
+  // `protocol` is what Upgrade shall name, and outlives the exchange.
+  Exchange(const Parties& parties, Wish wish, std::string_view protocol = "websocket");
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -99,6 +104,7 @@ class Exchange {
   void take_answer(Bytes bytes);
   void judge_head(Bytes rest);
   void judge_switch(Bytes rest);
+  std::string_view fault_of_switch() const;
   void begin_answer(Bytes rest);
   void end_answer(Bytes surplus);
   void end_early() noexcept;
@@ -129,6 +135,7 @@ class Exchange {
   Step step_ = Step::kConnecting;
   Request passing_ = Request::kPassing;
   const Wish wish_;
+  const std::string_view protocol_;
   bool reused_ = false;    // the connection has served another request before
   bool answered_ = false;  // a byte of the answer has come
   bool backend_drained_ = false;

@@ -44,6 +44,16 @@ std::string field_or_empty(websocket::Fields fields, std::string_view name) {
   return field == nullptr ? std::string() : std::string(field->value);
 }
 
+// The protocol that the request asks for, if it is one of `allowed`.
+const http::ProtocolName* tunnelled_protocol(const http::RequestHead& head,
+                                             std::span<const http::ProtocolName> allowed) {
+  if (head.version < 11 || !websocket::has_token(head.fields, "Connection", "Upgrade")) return nullptr;
+  for (const http::ProtocolName& protocol : allowed) {
+    if (websocket::has_token(head.fields, "Upgrade", protocol.text())) return &protocol;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
@@ -92,6 +102,7 @@ void Opening::on_client_ready(Session::Readiness ready) {
       if (to_client_.waiting() == 0) read_request();
       return;
     case Step::kExchanging: exchange_->on_client_ready(ready); return follow_exchange();
+    case Step::kTunnelling: tunnel_->on_ready(observe::Leg::kClient, ready); return follow_tunnel();
     case Step::kLingering: to_client_.flush(); return linger_read();
     case Step::kOpened:
     case Step::kOver: return;
@@ -101,6 +112,7 @@ void Opening::on_client_ready(Session::Readiness ready) {
 void Opening::on_backend_ready(Session::Readiness ready) {
   switch (step_) {
     case Step::kExchanging: exchange_->on_backend_ready(ready); return follow_exchange();
+    case Step::kTunnelling: tunnel_->on_ready(observe::Leg::kBackend, ready); return follow_tunnel();
     case Step::kReadingRequest: (void)link_.stays_idle(); return;
     case Step::kEntering:
     case Step::kLingering:
@@ -112,6 +124,10 @@ void Opening::on_backend_ready(Session::Readiness ready) {
 void Opening::resume() noexcept {
   has_more_ = false;
   guard([this] {
+    if (step_ == Step::kTunnelling) {
+      tunnel_->resume();
+      return follow_tunnel();
+    }
     if (step_ != Step::kExchanging) return on_client_ready({.readable = true});
     exchange_->resume();
     follow_exchange();
@@ -134,6 +150,7 @@ void Opening::time_out() {
       environment_.counters.limits_hit[Limit::kHandshakeTimeout].add();
       return fail(HandshakeResult::kRequestTimeout, Status::kRequestTimeout, "no whole request in time");
     case Step::kExchanging: exchange_->on_deadline(); return follow_exchange();
+    case Step::kTunnelling: tunnel_->on_deadline(); return follow_tunnel();
     case Step::kLingering: return give_time_or_end();
     case Step::kOpened:
     case Step::kOver: return;
@@ -162,6 +179,7 @@ void Opening::go_away() noexcept {
         exchange_->be_last();
         if (exchange_->wish() != Exchange::Wish::kWebsocket || exchange_->answering()) return;
         break;
+      case Step::kTunnelling: step_ = Step::kOver; return;
       case Step::kLingering:
       case Step::kOpened:
       case Step::kOver: return;
@@ -208,10 +226,15 @@ void Opening::judge_request() {
   const http::RequestHead& head = request_.head();
   entrance_.hear(head.fields);
   const websocket::RequestVerdict verdict = websocket::judge_request(head.method, head.version, head.fields);
+  const http::ProtocolName* protocol = nullptr;
   switch (verdict.kind) {
     case websocket::RequestKind::kNotWebsocket:
       if (head.method == "CONNECT") {
         return fail(HandshakeResult::kUnsupportedMethod, Status::kNotImplemented, "CONNECT is not supported");
+      }
+      protocol = tunnelled_protocol(head, config_->tunnel_upgrades);
+      if (protocol != nullptr && request_.framing() == http::Framing::kNone) {
+        return begin_exchange(Exchange::Wish::kTunnel, protocol->text());
       }
       return begin_exchange(Exchange::Wish::kAnswer);
     case websocket::RequestKind::kBad:
@@ -244,13 +267,13 @@ bool Opening::is_admitted() {
   return false;
 }
 
-void Opening::begin_exchange(Exchange::Wish wish) {
-  const bool plain = wish == Exchange::Wish::kAnswer;
+void Opening::begin_exchange(Exchange::Wish wish, std::string_view protocol) {
+  const bool plain = wish != Exchange::Wish::kWebsocket;
   be_counted_as(plain ? observe::ConnectionState::kHttp : observe::ConnectionState::kHandshake);
   if (config_->backend.proxy_protocol != config::SendProxy::kOff) entrance_.find_local();
   step_ = Step::kExchanging;
   exchange_.emplace(Exchange::Parties{environment_, *config_, caller(), request_, client_, to_client_, link_},
-                    wish);
+                    wish, protocol);
   exchange_->start();
   follow_exchange();
 }
@@ -265,6 +288,7 @@ void Opening::follow_exchange() {
     case Exchange::Step::kFinishing: return;
     case Exchange::Step::kDone: return end_exchange();
     case Exchange::Step::kSwitched:
+      if (exchange_->wish() == Exchange::Wish::kTunnel) return begin_tunnel();
       decide(HandshakeResult::kAccepted, 101, {});
       step_ = Step::kOpened;
       return;
@@ -278,6 +302,20 @@ void Opening::follow_exchange() {
       return;
     case Exchange::Step::kClientGone: return client_gone();
   }
+}
+
+void Opening::begin_tunnel() {
+  count_answer(101);
+  to_client_.send(bytes_of(exchange_->answer_head_bytes()));
+  step_ = Step::kTunnelling;
+  tunnel_.emplace(environment_, to_client_, link_.out(), config_->relay.write_stall_timeout);
+  tunnel_->start(client_.kept(), exchange_->from_backend());
+  follow_tunnel();
+}
+
+void Opening::follow_tunnel() noexcept {
+  has_more_ = tunnel_->has_more();
+  if (tunnel_->over()) step_ = Step::kOver;
 }
 
 void Opening::end_exchange() {
@@ -335,7 +373,7 @@ void Opening::client_gone() {
 
 // What becomes of an ordinary request is counted by its status, of which 0 is none.
 void Opening::decide(HandshakeResult result, int status, std::string reason) noexcept {
-  const bool plain = exchange_ && exchange_->wish() == Exchange::Wish::kAnswer;
+  const bool plain = exchange_ && exchange_->wish() != Exchange::Wish::kWebsocket;
   outcome_ = Outcome{plain ? "request failed" : "handshake failed", result, status, std::move(reason)};
   if (plain) return count_answer(status);
   environment_.counters.handshakes[result].add();

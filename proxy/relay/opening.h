@@ -29,6 +29,7 @@
 #include "proxy/relay/exchange.h"
 #include "proxy/relay/outlet.h"
 #include "proxy/relay/session.h"
+#include "proxy/relay/tunnel.h"
 
 namespace wskeep::relay {
 
@@ -38,6 +39,7 @@ class Opening {
     kEntering,  // what comes before HTTP (entrance.h)
     kReadingRequest,
     kExchanging,  // a request is being answered
+    kTunnelling,  // a request was upgraded to a protocol that passes unseen
     kLingering,   // the client has been answered: wait for it to hang up, so that it can read the answer
     kOpened,
     kOver,
@@ -53,14 +55,15 @@ class Opening {
   // A socket has news (edge-triggered). A broken connection counts as readable.
   void on_ready(observe::Leg leg, Session::Readiness ready) noexcept;
   TimePoint deadline() const noexcept {
-    return step_ == Step::kExchanging ? exchange_->deadline() : deadline_;
+    if (step_ == Step::kExchanging) return exchange_->deadline();
+    return step_ == Step::kTunnelling ? tunnel_->deadline() : deadline_;
   }
   void on_deadline() noexcept;
   // A turn's budget was spent: call `resume` in the next turn.
   bool has_more() const noexcept { return has_more_; }
   void resume() noexcept;
 
-  // wskeep is stopping: a handshake gets 503, a request that is being answered is the last.
+  // wskeep is stopping: a handshake gets 503, a request that is being answered is the last, a tunnel ends.
   void go_away() noexcept;
 
   Step step() const noexcept { return step_; }
@@ -102,7 +105,9 @@ class Opening {
   void read_request();
   void judge_request();
   bool is_admitted();
-  void begin_exchange(Exchange::Wish wish);
+  void begin_exchange(Exchange::Wish wish, std::string_view protocol = "websocket");
+  void begin_tunnel();
+  void follow_tunnel() noexcept;
   void follow_exchange();
   void end_exchange();
   void end_of_client();
@@ -126,6 +131,7 @@ class Opening {
   BackendLink link_;
   http::RequestReader request_;
   std::optional<Exchange> exchange_;
+  std::optional<Tunnel> tunnel_;
   TimePoint deadline_;
   std::optional<Outcome> outcome_;
   observe::ConnectionState counted_as_ = observe::ConnectionState::kHandshake;

@@ -26,7 +26,7 @@ AT_ZERO = (
     + [("wskeep_connections_closed_total", {"initiator": who, "reason": why})
        for who in REASONS for why in REASONS[who]]
     + [("wskeep_handshakes_total", {"result": result}) for result in RESULTS]
-    + [("wskeep_http_requests_total", {"code": code}) for code in ("none", "2xx", "3xx", "4xx", "5xx")]
+    + [("wskeep_http_requests_total", {"code": code}) for code in ("none", "1xx", "2xx", "3xx", "4xx", "5xx")]
     + [("wskeep_frames_total", {"direction": way, "opcode": opcode}) for way in DIRECTIONS for opcode in OPCODES]
     + [("wskeep_bytes_total", {"direction": way}) for way in DIRECTIONS]
     + [(f"wskeep_pings_{what}_total", {"leg": leg}) for what in ("sent", "answered", "deferred") for leg in LEGS]

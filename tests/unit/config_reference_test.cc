@@ -108,6 +108,8 @@ Config with_nothing_at_its_default() {
   config.allowed_origins.resize(2);
   EXPECT_FALSE(websocket::OriginPattern::read("https://*.a.example:8443", config.allowed_origins[0]));
   EXPECT_FALSE(websocket::OriginPattern::read("same", config.allowed_origins[1]));
+  config.tunnel_upgrades.resize(1);
+  EXPECT_FALSE(http::ProtocolName::read("x-chat", config.tunnel_upgrades[0]));
   config.metrics.max_connections = 0;
   config.admin.address = Endpoint{"::", 0};
   config.log = {LogLevel::kDebug, LogFormat::kJson};
