@@ -75,7 +75,7 @@ enum class HandshakeResult : std::uint8_t {
   kUntrustedPeer,       // closed: not one of trusted_proxies, where a PROXY header is wanted
   kBadProxyHeader,      // closed: no PROXY header, a bad one, or none in time
 };
-inline constexpr std::size_t kHandshakeResults = 15;
+inline constexpr std::size_t kHandshakeResults = 17;
 
 // How an ordinary request was answered: the class of its status (RFC 9110 section 15), or not at all.
 enum class StatusClass : std::uint8_t {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "proxy/http/forward.h"
+#include "proxy/relay/bytes.h"
 #include "proxy/relay/head_limits.h"
 #include "proxy/websocket/handshake.h"
 
@@ -21,10 +22,6 @@ constexpr int kReadsPerTurn = 4;
 constexpr int kMostInterim = 32;           // answers before the final one; a server sends one or two
 constexpr std::size_t kBodyRead = 65'536;  // bytes of a request at once: so much may be kept behind its end
 constexpr std::chrono::milliseconds kLook{1'000};  // at a client that takes nothing
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 iovec piece_of(std::span<const std::uint8_t> bytes) {
   return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
