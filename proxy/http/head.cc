@@ -175,7 +175,16 @@ class MessageReader<Head>::Impl final : beast::http::basic_parser<std::is_same_v
     const auto lf = std::find(bytes.begin(), bytes.end(), std::uint8_t{'\n'});
     const bool whole_line = lf != bytes.end();
     const auto size = static_cast<std::size_t>(lf - bytes.begin()) + (whole_line ? 1 : 0);
+    const std::size_t unseen =
+        std::max(chunk_lines_, chunk_framing_.size() - (chunk_framing_.empty() ? 0 : 1));
     chunk_framing_.append(reinterpret_cast<const char*>(bytes.data()), size);
+    // Some readers take a bare CR for the end of a line, so nothing may pass behind it, not even the rest of
+    // its line.
+    if (const std::size_t cr = chunk_framing_.find('\r', unseen);
+        cr < chunk_framing_.size() - 1 && chunk_framing_[cr + 1] != '\n') {
+      settle_body(make_error_code(beast::http::error::bad_line_ending), "malformed chunk");
+      return size - (chunk_framing_.size() - (cr + 2));
+    }
     if (chunk_framing_.size() > kMaxChunkFraming) {
       settle_body(make_error_code(beast::http::error::header_limit), "chunk header or trailers too large");
     } else if (whole_line) {

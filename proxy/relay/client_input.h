@@ -49,9 +49,12 @@ class ClientInput {
   Bytes kept() const noexcept { return Bytes(kept_).subspan(begin_); }
 
   // Whether all has been read, and nothing has come since: an event will tell.
-  bool drained() const noexcept { return drained_; }
+  bool drained() const noexcept { return drained_ && !ends_; }
   // Something has come that was not read.
   void note_news() noexcept { drained_ = false; }
+  // The client has ended its stream. No other event will tell, and a read that stops before the end looks as
+  // if it had read all.
+  void note_end() noexcept { ends_ = true; }
   // As net::pending_error: why the connection broke, told once; 0 while it hasn't.
   int pending_error() const noexcept { return net::pending_error(stream_.descriptor()); }
 
@@ -60,6 +63,7 @@ class ClientInput {
   std::vector<std::uint8_t> kept_;
   std::size_t begin_ = 0;  // of what of kept_ is still to be shown
   bool drained_ = false;
+  bool ends_ = false;
 };
 
 }  // namespace wskeep::relay

@@ -65,7 +65,8 @@ void Exchange::start() {
 
 void Exchange::on_client_ready(Session::Readiness ready) {
   if (ready.writable) to_client_.flush();
-  if (ready.readable || ready.hung_up) client_.note_news();
+  if (ready.readable) client_.note_news();
+  if (ready.hung_up) client_.note_end();
   // A client may end its stream behind its request and wait for the answer, but not for a WebSocket.
   const bool left = ready.hung_up && wish_ == Wish::kWebsocket;
   if (left || to_client_.state() == Outlet::State::kFailed ||

@@ -89,7 +89,7 @@ void Opening::on_client_ready(Session::Readiness ready) {
     case Step::kReadingRequest:
       to_client_.flush();
       if (to_client_.state() == Outlet::State::kFailed) return client_gone();
-      if (ready.hung_up) client_.note_news();
+      if (ready.hung_up) client_.note_end();
       if (to_client_.waiting() == 0) read_request();
       return;
     case Step::kExchanging: exchange_->on_client_ready(ready); return follow_exchange();

@@ -3,6 +3,7 @@
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -145,6 +146,24 @@ class Connections(IntegrationTest):
             self.assertEqual((head.status, head.get("content-length")), (200, "0"))
             answered.append(head.get("x-request"))
         self.assertEqual(answered, [f"GET {path}" for path in paths])
+
+    def test_client_that_ends_its_stream_behind_its_requests(self):
+        """It gets all its answers, and the end; also when wskeep learns of requests and end in one go."""
+        self.needs_wskeep()
+        backend = self.http_server("node")
+        proxy = self.front(backend.port)
+        asked = b"".join(b"GET /size/%d HTTP/1.1\r\nHost: a.test\r\n\r\n" % size for size in (1, 2, 3))
+        for count in range(1, 4):
+            client = self.raw_connection(proxy.port)
+            client.send(b"GET /size/0 HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            self.assertEqual(client.read_head().status, 200)
+            proxy.signal(signal.SIGSTOP)
+            client.send(asked[: len(asked) // 3 * count])
+            client.finish()
+            proxy.signal(signal.SIGCONT)
+            for size in range(1, count + 1):
+                self.assertEqual((client.read_head().status, len(client.read_body(size))), (200, size))
+            self.assertEqual(client.rest(), b"")
 
     def test_upgrade_behind_requests(self):
         """A connection that has served ordinary requests can still become a session."""

@@ -166,6 +166,17 @@ TEST(Body, InMalformedChunksIsBroken) {
   }
 }
 
+TEST(Body, PassesNothingBehindABareCr) {
+  for (const std::string& body : {"0\rX\r\n\r\n"s, "5;a\rb\r\nhello\r\n"s, "1\r\nx\rY\r\n"s,
+                                  "0\r\nA: b\rC: d\r\n\r\n"s, "\rX"s, "0\r\r\n"s}) {
+    const Fed fed = body_outcome<AnswerReader>(kChunkedHead, body);
+    EXPECT_EQ(fed.progress, Progress::kBad) << testing::PrintToString(body);
+    std::size_t cr = body.find('\r');
+    while (body[cr + 1] == '\n') cr = body.find('\r', cr + 1);
+    EXPECT_EQ(fed.used, cr + 2) << testing::PrintToString(body);
+  }
+}
+
 TEST(Body, MayNotBringFieldsThatBelongInTheHead) {
   const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   const auto with = [](const std::string& trailer) { return "0\r\nX: y\r\n" + trailer + ": z\r\n\r\n"; };

@@ -61,6 +61,14 @@ TEST(ClientInput, KeepsNothingThatWasUsed) {
   EXPECT_EQ(text(client.read().bytes), "mn");
 }
 
+TEST(ClientInput, KnowsThatTheEndIsStillToBeRead) {
+  Reading client;
+  client.send("abc");
+  client.input.note_end();
+  EXPECT_EQ(text(client.read().bytes), "abc");
+  EXPECT_FALSE(client.input.drained());
+}
+
 TEST(ClientInput, TellsWhetherAllWasRead) {
   Reading client;
   EXPECT_FALSE(client.input.drained());
