@@ -59,6 +59,8 @@ void Session::refuse(Leg& from, CloseReason reason, Gather& out) noexcept {
   from.held.reset();
   from.input = Leg::Input::kRefused;
   note_reason(reason);
+  // The other peer's Close has waited for the end of a frame that is not to be.
+  if (other(from).input == Leg::Input::kRefused) return end_refused(other(from));
   const bool waits = phase_ == Phase::kOpen && other(from).scanner.data_frame_open() && !is_leaving();
   leaving_ = reason;
   if (!waits) return end_refused(from);

@@ -57,11 +57,12 @@ class FrameScanner {
   // So many of these, at least one and at most `rest()`, have gone by unseen. kFrameEnd or kPart, as `next`
   // would have said.
   Verdict skip(std::uint64_t size) noexcept;
-  // The frame at hand is not to be, though its header is legal and whole: the stream has ended behind the
-  // frame before it. Nothing more must be scanned.
+  // The frame at hand, a data frame with a legal and whole header, is not to be: the stream has ended behind
+  // the frame before it. Nothing more must be scanned.
   void refuse() noexcept {
     remaining_ = 0;
     state_ = State::kHeader;
+    message_open_ = opcode() == Opcode::kContinuation;
   }
 
   // The header of the frame at hand, parsed out of its bytes: after kFrameEnd, and after kPart once

@@ -48,6 +48,8 @@ std::vector<std::string> Scenario::description() const {
                   relay.close_timeout.count(), relay.lifetime.idle_timeout.count(),
                   relay.lifetime.max_age.count(), relay.on_client_lost.value_or(0),
                   relay.on_backend_lost.value_or(0), read_buffer),
+      fmt::format("max_frame {} control_frames_per_second {}", config.limits.max_frame,
+                  config.limits.control_frames_per_second),
       moved_at_once == 0
           ? "no conduit"
           : fmt::format("conduit for frames of {} with {} to come, {} at once, header reads {}",

@@ -20,7 +20,8 @@ std::size_t index_of(Leg leg) {
   return static_cast<std::size_t>(leg);
 }
 
-CloseReason choose(Leg leg, CloseReason of_client, CloseReason of_backend) {
+template <class Value>
+Value choose(Leg leg, Value of_client, Value of_backend) {
   return leg == Leg::kClient ? of_client : of_backend;
 }
 
@@ -37,18 +38,14 @@ std::optional<Leg> silent_leg(CloseReason reason) noexcept {
 }
 
 Ending::Ending(const config::Config& config, TimePoint opened, Verdict& verdict)
-    : settings_(config.relay),
-      verdict_(verdict),
-      opened_(opened),
-      last_data_(opened),
-      last_read_(opened),
-      last_from_backend_(opened) {
+    : settings_(config.relay), verdict_(verdict), opened_(opened), last_data_(opened), last_read_(opened) {
   taken_.fill(opened);
+  last_from_.fill(opened);
 }
 
 void Ending::read(Leg leg, bool data, TimePoint now) {
   last_read_ = now;
-  if (leg == Leg::kBackend) last_from_backend_ = now;
+  last_from_[index_of(leg)] = now;
   if (!data) return;
   longest_idle_ = std::max(longest_idle_, now - last_data_);
   last_data_ = now;
@@ -62,6 +59,17 @@ void Ending::wrote(Leg leg, std::size_t bytes, TimePoint now) {
 
 void Ending::closed(Leg leg) {
   if (!first_) first_ = choose(leg, CloseReason::kClientClose, CloseReason::kBackendClose);
+}
+
+void Ending::refused(Leg leg, bool flood, bool leaving, TimePoint now) {
+  if (refused_) return;
+  refused_ = leg;
+  flood_ = flood;
+  refused_at_ = now;
+  if (first_) return;
+  must_be_told_ = !illegal_ && !leaving;
+  first_ = flood ? CloseReason::kControlFlood
+                 : choose(leg, CloseReason::kClientFrameTooLarge, CloseReason::kBackendFrameTooLarge);
 }
 
 void Ending::ended(Leg leg, Loss loss) {
@@ -92,9 +100,15 @@ void Ending::after_call(const relay::Session& session, const Views& legs) {
     waiting_[i] = legs[i].waiting != 0;
   }
   const bool open = session.phase() == Phase::kOpen;
-  if (!open && !closing_since_) closing_since_ = now;
+  if (!open && !closing_since_) {
+    closing_since_ = now;
+    // But for one that was waited for in vain, or is gone.
+    must_be_told_ = must_be_told_ && !cut_ && now - refused_at_ < settings_.inject_hold &&
+                    lost_[0] == Loss::kNone && lost_[1] == Loss::kNone && !stalled_[0] && !stalled_[1];
+  }
   drained_ = drained_ || (closing_since_ && (waiting_[0] || waiting_[1]));
-  if (open) verdict_.require(!seen(), kWhy, "open behind a Close, an end or an illegal frame");
+  const bool waits = refused_ && !legs[index_of(*refused_)].at_frame_boundary;
+  if (open) verdict_.require(!seen() || waits, kWhy, "open behind a Close, an end or a bad frame");
   if (session.reason() && !reason_checked_) check_reason(session, legs);
   const bool caused = seen() || session.reason() || cut_;
   if (!open) verdict_.require(caused, kWhy, "not open any more, and nothing has happened");
@@ -111,7 +125,10 @@ void Ending::check_reason(const relay::Session& session, const Views& legs) {
     case CloseReason::kClientClose:
     case CloseReason::kBackendClose:
     case CloseReason::kClientEof:
-    case CloseReason::kBackendEof: holds = first_ == reason; break;
+    case CloseReason::kBackendEof:
+    case CloseReason::kClientFrameTooLarge:
+    case CloseReason::kBackendFrameTooLarge:
+    case CloseReason::kControlFlood: holds = first_ == reason; break;
     case CloseReason::kClientReset: holds = lost_[0] == Loss::kReset; break;
     case CloseReason::kBackendReset: holds = lost_[1] == Loss::kReset; break;
     case CloseReason::kClientWriteStalled: holds = stalled_[0]; break;
@@ -131,9 +148,6 @@ void Ending::check_reason(const relay::Session& session, const Views& legs) {
       holds = illegal_ && closing_since_ && now - *closing_since_ >= settings_.close_timeout;
       break;
     case CloseReason::kShutdown: holds = cut_ || went_away_; break;
-    case CloseReason::kClientFrameTooLarge:
-    case CloseReason::kBackendFrameTooLarge:
-    case CloseReason::kControlFlood:  // nothing is limited here
     case CloseReason::kInternalError: holds = false; break;
     case CloseReason::kNetworkDead:
     case CloseReason::kAppStalled:
@@ -153,14 +167,24 @@ void Ending::after_turn(const relay::Session& session, const Views& legs, TimePo
                                   seconds(now - taken_[i]) + ", and is not ended");
     }
   }
+  check_told(session, legs);
   if (session.phase() != Phase::kOver) check_limits(session, legs, woke);
+}
+
+void Ending::check_told(const relay::Session& session, const Views& legs) {
+  if (!closing_since_ || !must_be_told_ || told_) return;
+  const LegView& leg = legs[index_of(*refused_)];
+  if (stalled_[index_of(*refused_)]) return;  // it has not taken what stood before the Close
+  const bool silent = session.reason() && silent_leg(*session.reason());
+  if (!silent && !leg.broken && leg.waiting == 0)
+    verdict_.broken(kWhy, "who broke a limit could be told, and was not");
 }
 
 void Ending::check_limits(const relay::Session& session, const Views& legs, TimePoint woke) {
   const TimePoint now = legs[0].now;
   const nanoseconds age = settings_.lifetime.max_age;
-  if (session.phase() == Phase::kOpen && age != 0ns && legs[0].free() && now - opened_ > age + kLate &&
-      now > woke)
+  if (session.phase() == Phase::kOpen && age != 0ns && !refused_ && legs[0].free() &&
+      now - opened_ > age + kLate && now > woke)
     verdict_.broken(kWhy, "older than max_age, and open");
   if (session.phase() == Phase::kOpen) return check_leaving(legs, woke);
   if (!closing_since_) return;
@@ -178,10 +202,16 @@ void Ending::check_limits(const relay::Session& session, const Views& legs, Time
 void Ending::check_leaving(const Views& legs, TimePoint woke) {
   const TimePoint now = legs[0].now;
   const nanoseconds age = settings_.lifetime.max_age;
-  if (legs[0].waiting != 0) last_waited_ = now;
-  if (!leaving_since_ && (went_away_ || (age != 0ns && now - opened_ > age))) leaving_since_ = now;
+  for (std::size_t i = 0; i < legs.size(); ++i) {
+    if (legs[i].waiting != 0) last_waited_[i] = now;
+  }
+  if (!leaving_since_ && (refused_ || went_away_ || (age != 0ns && now - opened_ > age)))
+    leaving_since_ = now;
   if (!leaving_since_) return;
-  const TimePoint moved = std::max({*leaving_since_, last_from_backend_, last_waited_, woke});
+  const Leg told = refused_.value_or(Leg::kClient);
+  const Leg other = choose(told, Leg::kBackend, Leg::kClient);
+  const TimePoint moved =
+      std::max({*leaving_since_, last_from_[index_of(other)], last_waited_[index_of(told)], woke});
   if (now - moved > settings_.inject_hold + 2 * settings_.close_timeout + kLate)
     verdict_.broken(kInTime, "it has to go, nothing moves, and it is open");
 }
@@ -192,9 +222,12 @@ void Ending::check_code(Leg to, std::uint16_t code, const relay::Session& sessio
   };
   const bool polite = is({CloseReason::kShutdown, CloseReason::kIdle, CloseReason::kMaxAge}) || cut_;
   const auto silent = [&](Leg leg) { return session.reason() && silent_leg(*session.reason()) == leg; };
-  const bool client_lost = lost_[0] != Loss::kNone || stalled_[0] || silent(Leg::kClient);
-  const bool backend_lost = lost_[1] != Loss::kNone || stalled_[1] || silent(Leg::kBackend);
-  bool holds = code == 1002 && illegal_;
+  const bool client_lost =
+      lost_[0] != Loss::kNone || stalled_[0] || silent(Leg::kClient) || refused_ == Leg::kClient;
+  const bool backend_lost =
+      lost_[1] != Loss::kNone || stalled_[1] || silent(Leg::kBackend) || refused_ == Leg::kBackend;
+  told_ = told_ || refused_ == to;
+  bool holds = (code == 1002 && illegal_) || (refused_ == to && code == (flood_ ? 1008 : 1009));
   if (to == Leg::kClient) {
     holds = holds || (code == 1001 && polite) || (code == 1011 && silent(Leg::kClient)) ||
             (code == settings_.on_backend_lost && backend_lost);

@@ -3,7 +3,7 @@
 // Rule "why": the session ends for what has happened, and says so: the first Close, end or reset that was
 // read, or a reason of wskeep's that holds.
 // Rule "in time": once it is closing, two close_timeouts end it, but for what is still moving: a drain, or
-// traffic in the open half.
+// traffic in the open half. Who broke a limit is told as soon as what goes to it is between two frames.
 // Rule "stall": a peer that takes no byte for write_stall_timeout, with bytes waiting, is ended, and no
 // other.
 #pragma once
@@ -29,6 +29,9 @@ class Ending {
   enum class Loss : std::uint8_t { kNone, kEnd, kReset, kTimeout };
   void ended(observe::Leg leg, Loss loss);
   void illegal() noexcept { illegal_ = true; }
+  // A frame was read that breaks a limit, perhaps in a session that is ending already.
+  void refused(observe::Leg leg, bool flood, bool leaving, TimePoint now);
+  bool was_refused() const noexcept { return refused_.has_value(); }
   void cut() noexcept { cut_ = true; }
   void go_away() noexcept { went_away_ = true; }
 
@@ -44,6 +47,7 @@ class Ending {
 
  private:
   void check_reason(const relay::Session& session, const Views& legs);
+  void check_told(const relay::Session& session, const Views& legs);
   void check_limits(const relay::Session& session, const Views& legs, TimePoint woke);
   void check_leaving(const Views& legs, TimePoint woke);
 
@@ -56,14 +60,19 @@ class Ending {
   std::array<TimePoint, observe::kLegs> taken_;  // when the leg's socket last took a byte, or had to wait
   std::array<bool, observe::kLegs> waiting_{};
   std::array<bool, observe::kLegs> stalled_{};
-  TimePoint last_from_backend_;
-  TimePoint last_waited_{};                 // when bytes last waited for the client
-  std::optional<TimePoint> leaving_since_;  // when wskeep had to want to end it
+  std::array<TimePoint, observe::kLegs> last_from_;
+  std::array<TimePoint, observe::kLegs> last_waited_{};  // when bytes last waited for the leg
+  std::optional<TimePoint> leaving_since_;               // when wskeep had to want to end it
   std::optional<TimePoint> closing_since_;
   TimePoint last_drain_{};
   bool drained_ = false;                       // something waited since closing_since_
   std::optional<observe::CloseReason> first_;  // what a peer did first that ends a session
   std::array<Loss, observe::kLegs> lost_{};    // how that peer's stream has ended
+  std::optional<observe::Leg> refused_;        // the leg of which a frame broke a limit,
+  bool flood_ = false;                         // which was that of control frames,
+  TimePoint refused_at_{};                     // then;
+  bool must_be_told_ = false;                  // it has to get a Close that says so
+  bool told_ = false;                          // and got one
   bool reason_checked_ = false;
   bool illegal_ = false;
   bool cut_ = false;

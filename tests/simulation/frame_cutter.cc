@@ -39,14 +39,21 @@ bool FrameCutter::length_is_illegal() const noexcept {
          std::all_of(rest_.begin() + 2, rest_.begin() + 8, [](auto b) { return b == 0; });
 }
 
+std::size_t FrameCutter::head_size() const noexcept {
+  return rest_.size() < 2 ? 2 : 2 + length_bytes(rest_[1]) + (masked_ ? 4 : 0);
+}
+
 std::optional<Frame> FrameCutter::next() {
   illegal_ = illegal_ || is_illegal();
-  if (illegal_ || rest_.size() < 2) return std::nullopt;
+  if (illegal_ || refused_ || rest_.size() < head_size()) return std::nullopt;
+  const std::size_t head = head_size();
   const std::size_t wide = length_bytes(rest_[1]);
-  const std::size_t head = 2 + wide + (masked_ ? 4 : 0);
-  if (rest_.size() < head) return std::nullopt;
   std::uint64_t size = wide == 0 ? rest_[1] & 0x7F : 0;
   for (std::size_t i = 0; i < wide; ++i) size = size << 8 | rest_[2 + i];
+  if (max_frame_ != 0 && size > max_frame_ && !rest_is_control()) {
+    refuse();
+    return std::nullopt;
+  }
   if (rest_.size() - head < size) return std::nullopt;
 
   Frame frame{.opcode = static_cast<std::uint8_t>(rest_[0] & 0xF), .fin = (rest_[0] & 0x80) != 0};

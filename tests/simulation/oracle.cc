@@ -25,7 +25,7 @@ const keepalive::Settings& heartbeat_of(const config::Config& config, Leg leg) {
 
 Oracle::Side::Side(Leg leg, const config::Config& config, bool deflate, Timeline& timeline, Judge& judge,
                    Verdict& verdict)
-    : from(leg, deflate, judge, verdict),
+    : from(leg, deflate, config.limits.max_frame, judge, verdict),
       pings(heartbeat_of(config, leg)),
       beats(leg, heartbeat_of(config, leg), config.relay.inject_hold, timeline.now(), verdict),
       silence(leg, heartbeat_of(config, leg), config.relay.write_stall_timeout, verdict) {}
@@ -47,7 +47,9 @@ void Oracle::begins_with(const Bytes& answer, const Bytes& from_client, const By
   answer_size_ = answer.size() + from_client.size() + from_backend.size();
   if (!answer.empty()) side(Leg::kBackend).from.expect_first(answer);
   if (!from_backend.empty()) has_read(Leg::kBackend, from_backend);
-  if (!from_client.empty()) has_read(Leg::kClient, from_client);
+  const bool over = side(Leg::kBackend).from.refused();  // before the client's words are looked at
+  cut_short_ = cut_short_ || over;
+  if (!from_client.empty() && !over) has_read(Leg::kClient, from_client);
 }
 
 void Oracle::loop_sleeps(TimePoint until) {
@@ -67,7 +69,7 @@ void Oracle::has_read(Leg leg, std::span<const std::uint8_t> bytes) {
   side(leg).silence.heard();
   using Input = relay::Leg::Input;
   const Input input = this->leg(leg).input;
-  if (input == Input::kDiscard || input == Input::kEnded) {
+  if (input == Input::kDiscard || input == Input::kEnded || input == Input::kRefused) {
     cut_short_ = true;
     return;
   }
@@ -75,6 +77,7 @@ void Oracle::has_read(Leg leg, std::span<const std::uint8_t> bytes) {
   Passage& passage = side(leg).from;
   passage.note_time(now);
   const bool was_closed = passage.closed();
+  const bool was_refused = passage.refused();
   const bool was_inside = !passage.at_frame_boundary();
   const std::uint64_t frames_before = data_frames(leg);
   passage.entered(bytes);
@@ -82,6 +85,10 @@ void Oracle::has_read(Leg leg, std::span<const std::uint8_t> bytes) {
   ending_.read(leg, data, now);
   if (passage.closed() && !was_closed) ending_.closed(leg);
   if (passage.illegal()) ending_.illegal();
+  if (passage.refused() && !was_refused) {
+    const bool leaving = !open() || session_->client().wants_close();
+    ending_.refused(leg, flood_ && leg == Leg::kClient, leaving, now);
+  }
 }
 
 void Oracle::has_seen_end(Leg leg, net::IoResult::Status how) {
@@ -115,11 +122,26 @@ void Oracle::has_shut(Leg leg) {
 
 Fate Oracle::on_frame_read(Leg from, const Frame& frame) {
   ++tally_.of(from).frames[frame.opcode];
+  if (floods(from, frame)) {
+    flood_ = true;
+    return Fate::kIsRefused;
+  }
   switch (frame.opcode) {
     case kPingOpcode: return fate_of_ping(from, frame);
     case kPongOpcode: return fate_of_pong(from, frame);
     default: return Fate::kPasses;
   }
+}
+
+// Tokens flow in at whole fractions of a second, up to as many as flow in within one.
+bool Oracle::floods(Leg from, const Frame& frame) {
+  const std::uint64_t rate = config_.limits.control_frames_per_second;
+  if (rate == 0 || from == Leg::kBackend || !frame.is_control() || frame.opcode == kCloseOpcode) return false;
+  const auto now = static_cast<std::uint64_t>(timeline_.now().time_since_epoch().count());
+  const std::uint64_t flowed = now / 1'000'000'000 * rate + now % 1'000'000'000 * rate / 1'000'000'000;
+  tokens_used_ -= std::min(tokens_used_, flowed - tokens_at_);
+  tokens_at_ = flowed;
+  return tokens_used_++ == rate;
 }
 
 std::uint64_t Oracle::data_frames(Leg leg) {
@@ -181,7 +203,7 @@ void Oracle::on_repaid(Leg to, const Bytes&) {
 void Oracle::on_own_frame(Leg to, const Frame& frame, bool inside_message) {
   const TimePoint since = side(other(to)).from.message_since();
   const bool repays = frame.opcode == kPongOpcode && side(other(to)).pings.may_repay(frame.payload);
-  if (inside_message && !repays && frame.opcode != kCloseOpcode &&
+  if (inside_message && !repays && frame.opcode != kCloseOpcode && !side(to).from.refused() &&
       timeline_.now() - since < config_.relay.inject_hold) {
     verdict_.broken(kHold, "a frame of wskeep's " + seconds(timeline_.now() - since) +
                                " into a message to the " + std::string(to_string(to)));

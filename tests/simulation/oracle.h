@@ -78,6 +78,7 @@ class Oracle final : public Witness, public Loop::Observer, private Passage::Jud
   Passage::Fate fate_of_pong(observe::Leg from, const Frame& frame);
   void own_ping(observe::Leg to, const Frame& frame);
   void own_pong(observe::Leg to, const Frame& frame);
+  bool floods(observe::Leg from, const Frame& frame);
   std::uint64_t data_frames(observe::Leg leg);
   LegView view(observe::Leg leg) const;
   void check_end_of_life();
@@ -111,6 +112,9 @@ class Oracle final : public Witness, public Loop::Observer, private Passage::Jud
   std::size_t most_at_once_;  // bytes that one read can bring
   std::size_t answer_size_ = 0;
   std::array<std::optional<std::uint16_t>, observe::kLegs> close_codes_;  // of own Closes in this call
+  std::uint64_t tokens_used_ = 0;  // by the client's control frames, when
+  std::uint64_t tokens_at_ = 0;    // so many had flowed in
+  bool flood_ = false;             // there were too many
   bool reason_known_ = false;
   bool intact_ = true;
   bool cut_short_ = false;

@@ -34,6 +34,7 @@ LegView Oracle::view(Leg name) const {
                .readable = !leg.paused && !leg.owes_too_much(),
                .at_message_boundary = toward.at_message_boundary(),
                .at_frame_boundary = toward.at_frame_boundary(),
+               .broken = link.broken(),
                .waiting = leg.outlet.waiting(),
                .unread = link.incoming().unread(),
                .progress = std::nullopt,
@@ -82,8 +83,8 @@ void Oracle::check_end_of_life() {
   const CloseReason reason = *session_->reason();
   trace_.note([&] { return "the session ends: " + std::string(to_string(reason)); });
   // What comes behind our own Close is dropped.
-  cut_short_ = cut_short_ || reason == CloseReason::kShutdown || reason == CloseReason::kIdle ||
-               reason == CloseReason::kMaxAge;
+  cut_short_ = cut_short_ || ending_.was_refused() || reason == CloseReason::kShutdown ||
+               reason == CloseReason::kIdle || reason == CloseReason::kMaxAge;
   const auto unread = [&](Leg name) { return view(name).unread; };
   if (const auto silent = silent_leg(reason);
       silent && !links_[static_cast<std::size_t>(*silent)]->timed_out()) {

@@ -13,18 +13,19 @@ constexpr std::string_view kPlacement = "placement: own frames only between fram
 
 }  // namespace
 
-Passage::Passage(Leg from, bool deflate, Judge& judge, Verdict& verdict)
+Passage::Passage(Leg from, bool deflate, std::uint64_t max_frame, Judge& judge, Verdict& verdict)
     : from_(from),
       to_(from == Leg::kClient ? Leg::kBackend : Leg::kClient),
       judge_(judge),
       verdict_(verdict),
-      cutter_(from == Leg::kClient, deflate) {}
+      cutter_(from == Leg::kClient, deflate, max_frame) {}
 
 void Passage::expect_repayment(const Bytes& payload, bool surely) {
   expected_.push_back({surely ? Piece::Kind::kRepayment : Piece::Kind::kMaybeRepayment, payload, {}});
 }
 
 void Passage::entered(std::span<const std::uint8_t> bytes) {
+  if (refused()) return;
   if (closed_ || cutter_.illegal()) {
     raw_.insert(raw_.end(), bytes.begin(), bytes.end());
     return;
@@ -33,6 +34,7 @@ void Passage::entered(std::span<const std::uint8_t> bytes) {
   cutter_.add(bytes);
   while (auto frame = cutter_.next()) {
     const Fate fate = judge_.on_frame_read(from_, *frame);
+    if (fate == Fate::kIsRefused) return cutter_.refuse();
     closed_ = frame->opcode == kCloseOpcode;
     if (fate != Fate::kVanishes) {
       const auto kind = fate == Fate::kPasses ? Piece::Kind::kMust : Piece::Kind::kMay;
@@ -180,7 +182,7 @@ bool Passage::complete() const noexcept {
   if (own_close_) return true;
   if (expects()) return false;
   if (raw()) return raw_left_ == raw_.size();
-  return (cutter_.rest_is_control() && !ended_) || out_.size() == cutter_.rest().size();
+  return (cutter_.rest_may_vanish() && !ended_) || out_.size() == cutter_.rest().size();
 }
 
 }  // namespace wskeep::simulation

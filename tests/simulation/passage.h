@@ -5,6 +5,7 @@
 // has read, byte for byte, less the control frames that were for wskeep.
 // Rule "placement": a control frame of wskeep's is well formed, stands between two frames, and never behind a
 // Close or an illegal frame.
+// Rule "limits": of a frame that breaks a limit, and of what is behind it, nothing comes out.
 // What a control frame was for, and whether one of wskeep's own has a cause, is for the Judge.
 #pragma once
 
@@ -18,7 +19,7 @@ namespace wskeep::simulation {
 
 class Passage {
  public:
-  enum class Fate : std::uint8_t { kPasses, kVanishes, kMayVanish };
+  enum class Fate : std::uint8_t { kPasses, kVanishes, kMayVanish, kIsRefused };
   class Judge {
    public:
     virtual ~Judge() = default;
@@ -30,7 +31,7 @@ class Passage {
     virtual void on_repaid(observe::Leg to, const Bytes& payload) = 0;
   };
 
-  Passage(observe::Leg from, bool deflate, Judge& judge, Verdict& verdict);
+  Passage(observe::Leg from, bool deflate, std::uint64_t max_frame, Judge& judge, Verdict& verdict);
 
   // Bytes that come out before all others: the answer to the handshake.
   void expect_first(const Bytes& bytes) { expected_.push_back({Piece::Kind::kHead, bytes, {}}); }
@@ -51,6 +52,7 @@ class Passage {
   bool at_frame_boundary() const noexcept { return !cutter_.inside_frame(); }
   bool closed() const noexcept { return closed_; }
   bool illegal() const noexcept { return cutter_.illegal(); }
+  bool refused() const noexcept { return cutter_.refused(); }  // a frame broke a limit
   // Of what has come out: when the first byte of its last message was read.
   TimePoint message_since() const noexcept { return out_message_since_; }
   void note_time(TimePoint now) noexcept { now_ = now; }

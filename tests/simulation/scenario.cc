@@ -28,6 +28,7 @@ Scenario::Scenario(Dice& dice) : calm_(dice.chance(40)) {
   if (dice.chance(10)) misfortunes.push_back({Misfortune::Kind::kGoAway, {}, dice.time(0ns, lasts), {}});
   Dice apart = dice;  // all else is as it would be without
   make_bypass(apart);
+  if (!heartbeat_must_hold) make_limits(apart);
 }
 
 void Scenario::make_keepalive(Dice& dice, keepalive::Settings& settings) {
@@ -134,6 +135,14 @@ void Scenario::make_bypass(Dice& dice) {
   bypass.worth_moving = dice.any_scale<std::size_t>(1, 1000);
   bypass.header_read = dice.any_scale<std::size_t>(1, 1000);
   moved_at_once = dice.any_scale<std::size_t>(1, 65'536);
+}
+
+// Such as some of what these peers say breaks.
+void Scenario::make_limits(Dice& dice) {
+  if (dice.chance(15)) config.limits.max_frame = dice.any_scale<std::size_t>(1, 20'000);
+  if (dice.chance(10))
+    config.limits.control_frames_per_second =
+        static_cast<std::uint32_t>(dice.any_scale<std::size_t>(1, 1000));
 }
 
 // Only the backend's heartbeat, wskeep's pings, and a client with some way of answering.

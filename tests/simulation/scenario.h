@@ -44,6 +44,7 @@ struct Scenario {
   void make_misfortunes(Dice& dice);
   void make_naps(Dice& dice);
   void make_bypass(Dice& dice);
+  void make_limits(Dice& dice);
   void make_heartbeat_trial(Dice& dice);
 
   nanoseconds beat_{};  // the client's ping_interval: the measure of all that happens

@@ -17,6 +17,7 @@ struct LegView {
   bool readable = false;             // wskeep reads this peer: it is not held back for the other one's sake
   bool at_message_boundary = false;  // the stream toward this peer
   bool at_frame_boundary = false;
+  bool broken = false;      // the connection is
   std::size_t waiting = 0;  // bytes that its socket has refused
   std::size_t unread = 0;   // bytes that have reached wskeep's socket
   std::optional<net::SendProgress> progress;

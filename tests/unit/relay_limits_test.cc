@@ -179,6 +179,31 @@ TEST_F(FrameLimit, TheBackendsCloseWaitsToo) {
   EXPECT_EQ(client_got(), "close(1011 backend lost)");
 }
 
+// The frame that it waits for may be one that breaks the limit too.
+TEST_F(FrameLimit, WhoBrokeItFirstIsTold) {
+  open();
+  const Bytes frame = text_of_backend(101);
+  from_backend(part(frame, 0, 1));
+  from_client(text(101));
+  EXPECT_EQ(client_got(), "");
+  from_backend(part(frame, 1, frame.size()));
+  EXPECT_EQ(client_got(), "close(1009 frame too large)");
+  EXPECT_EQ(backend_got(), "");
+  EXPECT_EQ(session->reason(), CloseReason::kClientFrameTooLarge);
+  EXPECT_EQ(hits(), 2U);
+}
+
+// A refused frame begins no message and ends none: pings go where they would without it.
+TEST_F(FrameLimit, ARefusedFrameOpensNoMessage) {
+  config.keepalive.client.heartbeat.policy = keepalive::Policy::kKeepalive;
+  open();
+  from_client(part(text(90), 0, 50));
+  from_backend(server_frame(Opcode::kText, test::filler(101), Fin::kNo));
+  EXPECT_EQ(session->phase(), Phase::kOpen);
+  pass(config.keepalive.client.heartbeat.ping_interval);
+  EXPECT_EQ(counters->pings_deferred[LegName::kClient].value(), 0U);
+}
+
 TEST_F(FrameLimit, AFrameThatStandsStillIsNotWaitedForForEver) {
   open();
   from_backend(part(text_of_backend(90), 0, 50));
