@@ -51,7 +51,8 @@ struct Listener {
 
 struct Backend {
   Endpoint address{"127.0.0.1", 3000};
-  milliseconds connect_timeout{5'000};     // TCP connect over all addresses of the name; then 504
+  milliseconds dns_refresh{30'000};     // of the name in the address; 0: only when it is of no use any more
+  milliseconds connect_timeout{5'000};  // over all addresses, again and again; then 502 or 504
   milliseconds handshake_timeout{10'000};  // from the request sent to the whole answer head; then 504
   milliseconds answer_timeout{60'000};     // silence in answering an ordinary request; then 504, or cut
   // IP addresses of this host that connections come from in turn; none: the kernel chooses one.

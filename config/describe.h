@@ -73,8 +73,11 @@ void describe(Visitor& v, Listener& listener) {
 template <class Visitor>
 void describe(Visitor& v, Backend& backend) {
   v.option("address", backend.address, kConnect, "the WebSocket server that wskeep stands in front of");
+  v.option("dns_refresh", backend.dns_refresh,
+           Duration{.min = std::chrono::seconds{1}, .max = kDay, .or_zero = true},
+           "how often the backend's name is looked up again; 0: only when no address can be connected to");
   v.option("connect_timeout", backend.connect_timeout, kTimeout,
-           "how long connecting may take, over all addresses of the name; then 504");
+           "how long connecting is tried, over all addresses and again; then 502 (refused) or 504");
   v.option("handshake_timeout", backend.handshake_timeout, kTimeout,
            "how long the backend may take to answer a handshake; then 504");
   v.option("answer_timeout", backend.answer_timeout, kTimeout,

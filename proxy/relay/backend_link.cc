@@ -11,6 +11,28 @@ namespace wskeep::relay {
 using http::Status;
 using observe::HandshakeResult;
 
+namespace {
+
+// Whether what stands behind the error may be gone in a moment: a backend that isn't there yet, a full queue,
+// a network that is being built. Not a port of ours that is missing, nor a forbidden way.
+bool passes(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+    case ENOENT:  // the file of a unix socket
+    case EAGAIN:  // its queue is full
+    case ETIMEDOUT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
 BackendLink::BackendLink(Environment& environment, std::shared_ptr<const config::Site> site, Dialer& dialer,
                          Watcher& watcher) noexcept
     : environment_(environment), site_(std::move(site)), dialer_(dialer), watcher_(watcher) {}
@@ -22,39 +44,64 @@ BackendLink::~BackendLink() {
 void BackendLink::connect(std::string preface) noexcept {
   state_ = State::kConnecting;
   preface_ = std::move(preface);
-  next_target_ = 0;
-  deadline_ = environment_.clock.now() + site_->backend.connect_timeout;
-  try_next(0);
+  backoff_ = {};
+  give_up_at_ = environment_.clock.now() + site_->backend.connect_timeout;
+  begin_round();
 }
 
-// Tries the backend's addresses in order; `last_error` is how the one before ended.
-void BackendLink::try_next(int last_error) noexcept {
-  while (next_target_ < dialer_.targets()) {
-    close();
-    net::Connecting connecting = dialer_.connect(next_target_++);
-    last_error = connecting.error;
-    if (last_error == EMFILE || last_error == ENFILE) {
+void BackendLink::begin_round() noexcept {
+  round_ = dialer_.begin_round();
+  may_pass_ = round_.size() == 0;
+  last_error_ = 0;
+  try_next();
+}
+
+void BackendLink::try_next() noexcept {
+  while (round_.left() != 0) {
+    const TimePoint now = environment_.clock.now();
+    const auto share = (give_up_at_ - now) / static_cast<int>(round_.left());
+    target_ = dialer_.next_target(round_, now);
+    net::Connecting connecting = dialer_.connect(round_, target_);
+    if (connecting.error == EMFILE || connecting.error == ENFILE) {
       environment_.counters.limits_hit[observe::Limit::kDescriptors].add();
       return fail(
           {HandshakeResult::kUnavailable, Status::kServiceUnavailable, "out of file descriptors", {}});
     }
-    if (last_error != 0) continue;
-    const int descriptor = connecting.descriptor.get();
-    stream_.emplace(std::move(connecting.descriptor));
-    out_.emplace(*stream_, environment_);
-    if (watcher_.watch_backend(descriptor)) return;
-    last_error = ENOMEM;
+    if (connecting.error == 0) {
+      const int descriptor = connecting.descriptor.get();
+      stream_.emplace(std::move(connecting.descriptor));
+      out_.emplace(*stream_, environment_);
+      deadline_ = now + share;
+      if (watcher_.watch_backend(descriptor)) return;
+      connecting.error = ENOMEM;
+    }
+    note_failure(connecting.error);
   }
-  fail({HandshakeResult::kBackendUnreachable, Status::kBadGateway, "backend unreachable",
-        std::strerror(last_error)});
+  dialer_.ask_again();
+  if (!may_pass_) return give_up();
+  pause();
+}
+
+// Of the address that is being tried.
+void BackendLink::note_failure(int error) noexcept {
+  close();
+  last_error_ = error;
+  may_pass_ = may_pass_ || passes(error);
+  dialer_.failed(round_, target_, environment_.clock.now());
+}
+
+void BackendLink::pause() noexcept {
+  deadline_ = environment_.clock.now() + backoff_.next(environment_.random.next());
+  if (deadline_ >= give_up_at_) give_up();
 }
 
 // A connect that has failed makes its socket readable too.
 void BackendLink::on_ready(Session::Readiness ready) noexcept {
-  if (state_ != State::kConnecting || (!ready.writable && !ready.hung_up)) return;
+  if (state_ != State::kConnecting || !stream_ || (!ready.writable && !ready.hung_up)) return;
   const bool news = ready.readable || ready.hung_up;
   if (const int error = news ? net::pending_error(stream_->descriptor()) : 0; error != 0) {
-    return try_next(error);
+    note_failure(error);
+    return try_next();
   }
   connected();
 }
@@ -63,7 +110,12 @@ void BackendLink::connected() noexcept {
   if (site_->backend.address.kind == config::Endpoint::Kind::kTcp) {
     net::prepare_connection(stream_->descriptor(), tcp_options(site_->keepalive.backend.tcp));
   }
-  if (const int error = send_preface(); error != 0) return try_next(error);
+  if (const int error = send_preface(); error != 0) {
+    note_failure(error);
+    return try_next();
+  }
+  dialer_.succeeded(round_, target_);
+  round_ = {};
   deadline_ = TimePoint::max();
   state_ = State::kReady;
 }
@@ -79,7 +131,19 @@ int BackendLink::send_preface() noexcept {
 
 void BackendLink::on_deadline() noexcept {
   if (state_ != State::kConnecting || environment_.clock.now() < deadline_) return;
-  fail({HandshakeResult::kBackendTimeout, Status::kGatewayTimeout, "backend did not accept in time", {}});
+  if (!stream_) return begin_round();
+  note_failure(ETIMEDOUT);
+  if (environment_.clock.now() >= give_up_at_) return give_up();
+  try_next();
+}
+
+void BackendLink::give_up() noexcept {
+  if (last_error_ == ETIMEDOUT) {
+    return fail(
+        {HandshakeResult::kBackendTimeout, Status::kGatewayTimeout, "backend did not accept in time", {}});
+  }
+  fail({HandshakeResult::kBackendUnreachable, Status::kBadGateway, "backend unreachable",
+        last_error_ == 0 ? "its name is not resolved" : std::strerror(last_error_)});
 }
 
 void BackendLink::fail(const Failure& failure) noexcept {

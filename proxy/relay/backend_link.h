@@ -1,5 +1,9 @@
-// BackendLink is a client's way to the backend before the 101: it connects, over all addresses, and holds the
-// stream once that is ready for a request.
+// BackendLink is a client's way to the backend before the 101: it connects, and holds the stream once that is
+// ready for a request.
+//
+// It tries all addresses of the backend, each for its share of what is left of the time to connect. When none
+// can be connected to it waits a little (Backoff) and tries them all again, as long as there is time, if an
+// error is one that passes: a backend that starts later than wskeep is the normal case.
 //
 // It knows no libevent: its owner watches the socket and tells what happens to it. One thread, its worker's.
 // What it borrows must outlive it.
@@ -16,6 +20,7 @@
 #include "proxy/http/error_page.h"
 #include "proxy/net/socket.h"
 #include "proxy/observe/words.h"
+#include "proxy/relay/backoff.h"
 #include "proxy/relay/dialer.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/outlet.h"
@@ -58,7 +63,7 @@ class BackendLink {
   void connect(std::string preface) noexcept;
   // The socket has news (edge-triggered) while connecting.
   void on_ready(Session::Readiness ready) noexcept;
-  // The time to connect is up.
+  // The time of a try, of a pause between two, or of all of it, is up.
   void on_deadline() noexcept;
   TimePoint deadline() const noexcept { return deadline_; }  // while connecting
 
@@ -79,7 +84,11 @@ class BackendLink {
   net::SocketTransport take() noexcept;
 
  private:
-  void try_next(int last_error) noexcept;
+  void begin_round() noexcept;
+  void try_next() noexcept;
+  void note_failure(int error) noexcept;
+  void pause() noexcept;
+  void give_up() noexcept;
   void connected() noexcept;
   [[nodiscard]] int send_preface() noexcept;
   void fail(const Failure& failure) noexcept;
@@ -89,10 +98,15 @@ class BackendLink {
   std::shared_ptr<const config::Site> site_;
   Dialer& dialer_;
   Watcher& watcher_;
-  std::optional<net::SocketTransport> stream_;
+  std::optional<net::SocketTransport> stream_;  // while connecting: none in a pause
   std::optional<Outlet> out_;
   std::string preface_;
-  std::size_t next_target_ = 0;
+  Dialer::Round round_;
+  std::size_t target_ = 0;  // of the round, that is being tried
+  Backoff backoff_;
+  bool may_pass_ = false;  // an error of this round may be gone in the next
+  int last_error_ = 0;     // why there is no connection yet; 0: the backend's name isn't resolved
+  TimePoint give_up_at_;
   TimePoint deadline_ = TimePoint::max();
   Failure failure_{};
   State state_ = State::kNone;

@@ -1,89 +1,66 @@
 #include "proxy/relay/dialer.h"
 
-#include <algorithm>
+#include <bit>
+#include <cassert>
 #include <cerrno>
-#include <cstring>
 #include <exception>
-#include <iterator>
-#include <stdexcept>
-#include <string>
 
 #include "proxy/observe/log.h"
 
 namespace wskeep::relay {
 
-namespace log = observe::log;
-
-namespace {
-
-constexpr const char* kOption = "backend.source_addresses";
-
-using Addresses = std::vector<net::SocketAddress>;
-
-bool has_family_of(const Addresses& addresses, const net::SocketAddress& one) {
-  return std::any_of(addresses.begin(), addresses.end(),
-                     [&one](const net::SocketAddress& other) { return other.family() == one.family(); });
+std::size_t Dialer::Round::left() const noexcept {
+  return size() - static_cast<std::size_t>(std::popcount(tried));
 }
 
-// Those that `others` have one of the same family for.
-Addresses with_counterpart(const Addresses& addresses, const Addresses& others, std::string_view what) {
-  Addresses kept;
-  for (const net::SocketAddress& address : addresses) {
-    if (has_family_of(others, address)) {
-      kept.push_back(address);
-    } else {
-      log::warning("address left out, for want of one of its family on the other side",
-                   {{"option", kOption}, {"what", what}, {"address", address.host()}});
-    }
+Dialer::Round Dialer::begin_round() noexcept {
+  Round round{.set = backend_.current()};
+  if (round.set != set_) {
+    set_ = round.set;
+    avoid_until_ = {};
   }
-  return kept;
+  if (round.size() != 0) round.first = next_first_++ % round.size();
+  return round;
 }
 
-Addresses usable_sources(const config::Backend& backend) {
-  Addresses sources;
-  for (const std::string& text : backend.source_addresses) {
-    const net::SocketAddress source = net::resolve(text, 0).front();
-    if (const int error = net::try_source(source); error != 0) {
-      throw std::runtime_error(
-          std::string(kOption) + ": " + text + " can't be used: " +
-          (error == EADDRNOTAVAIL ? "it is no address of this host" : std::strerror(error)));
-    }
-    sources.push_back(source);
+std::size_t Dialer::next_target(Round& round, TimePoint now) noexcept {
+  assert(round.left() != 0);
+  const auto is_tried = [&round](std::size_t target) { return (round.tried >> target & 1) != 0; };
+  const auto is_avoided = [&](std::size_t target) { return round.set == set_ && avoid_until_[target] > now; };
+  std::size_t chosen = round.size();
+  for (std::size_t i = 0; i < round.size(); ++i) {
+    const std::size_t target = (round.first + i) % round.size();
+    if (is_tried(target)) continue;
+    if (chosen == round.size()) chosen = target;
+    if (is_avoided(target)) continue;
+    chosen = target;
+    break;
   }
-  return sources;
+  round.tried |= std::uint64_t{1} << chosen;
+  return chosen;
 }
 
-}  // namespace
-
-Routes find_routes(const config::Backend& backend) {
-  if (backend.address.kind == config::Endpoint::Kind::kUnix) {
-    return {{net::SocketAddress::unix_socket(backend.address.host)}, {}};
-  }
-  Routes all{net::resolve(backend.address.host, backend.address.port), usable_sources(backend)};
-  if (all.sources.empty()) return all;
-  Routes routes{with_counterpart(all.targets, all.sources, "backend"),
-                with_counterpart(all.sources, all.targets, "source")};
-  if (routes.targets.empty()) {
-    throw std::runtime_error(std::string(kOption) +
-                             ": none is of the family (IPv4 or IPv6) of the backend, " +
-                             all.targets.front().text());
-  }
-  return routes;
-}
-
-net::Connecting Dialer::connect(std::size_t target) noexcept {
-  const net::SocketAddress& address = routes_.targets[target];
-  net::Connecting connecting = routes_.sources.empty() ? net::connect_to(address) : connect_in_turn(address);
+net::Connecting Dialer::connect(const Round& round, std::size_t target) noexcept {
+  const net::SocketAddress& address = round.set->targets[target];
+  net::Connecting connecting =
+      round.set->sources.empty() ? net::connect_to(address) : connect_in_turn(*round.set, address);
   if (connecting.error == EADDRNOTAVAIL) tell_of_ports(address);
   return connecting;
 }
 
-net::Connecting Dialer::connect_in_turn(const net::SocketAddress& target) noexcept {
+void Dialer::succeeded(const Round& round, std::size_t target) noexcept {
+  if (round.set == set_) avoid_until_[target] = {};
+}
+
+void Dialer::failed(const Round& round, std::size_t target, TimePoint now) noexcept {
+  if (round.set == set_) avoid_until_[target] = now + kAvoid;
+}
+
+net::Connecting Dialer::connect_in_turn(const AddressSet& set, const net::SocketAddress& target) noexcept {
   net::Connecting connecting;
   connecting.error = EADDRNOTAVAIL;
-  for (std::size_t tried = 0; tried < routes_.sources.size() && connecting.error == EADDRNOTAVAIL; ++tried) {
-    const net::SocketAddress& source = routes_.sources[next_source_];
-    next_source_ = (next_source_ + 1) % routes_.sources.size();
+  for (std::size_t tried = 0; tried < set.sources.size() && connecting.error == EADDRNOTAVAIL; ++tried) {
+    const net::SocketAddress& source = set.sources[next_source_++ % set.sources.size()];
     if (source.family() == target.family()) connecting = net::connect_to(target, &source);
   }
   return connecting;
@@ -93,11 +70,11 @@ void Dialer::tell_of_ports(const net::SocketAddress& target) noexcept try {
   const auto now = std::chrono::steady_clock::now();
   if (now - last_told_ < std::chrono::seconds(1)) return;
   last_told_ = now;
-  log::error("no port left for another connection to the backend",
-             {{"backend", target.text()},
-              {"advice",
-               "name more addresses of this host in backend.source_addresses, or widen "
-               "net.ipv4.ip_local_port_range"}});
+  observe::log::error("no port left for another connection to the backend",
+                      {{"backend", target.text()},
+                       {"advice",
+                        "name more addresses of this host in backend.source_addresses, or widen "
+                        "net.ipv4.ip_local_port_range"}});
 } catch (const std::exception&) {
 }
 

@@ -1,44 +1,63 @@
-// Dialer connects to the backend: to which of its addresses, and from which of ours.
+// Dialer connects a worker to a backend: to which of its addresses, and from which of ours.
+//
+// Each connection begins with the next of the backend's addresses, so that all get their share; one that
+// could not be connected to comes last for kAvoid. (So does nginx; Envoy shares likewise.)
 //
 // One of our addresses has one port for each connection to one of the backend's, some 28,000 by Linux'
 // defaults. With several, connections come from them in turn, and one without a port left is passed over.
 // To find that out costs the kernel a look at each port, a millisecond or so. One thread, its worker's.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
-#include <vector>
+#include <cstdint>
+#include <memory>
 
-#include "config/config.h"
 #include "proxy/net/socket.h"
+#include "proxy/relay/backend_addresses.h"
+#include "proxy/relay/environment.h"
 
 namespace wskeep::relay {
 
-struct Routes {
-  std::vector<net::SocketAddress> targets;  // at least one
-  std::vector<net::SocketAddress>
-      sources;  // none: the kernel chooses; else each target has one of its family
-};
-
-// Resolves the backend's name, and leaves out what finds no counterpart of its family, which is logged.
-// Throws std::runtime_error when there is no target left, or when a source is no address of this host.
-Routes find_routes(const config::Backend& backend);
-
 class Dialer {
  public:
-  explicit Dialer(const Routes& routes) noexcept : routes_(routes) {}  // which must outlive it
+  static constexpr std::chrono::seconds kAvoid{10};
 
-  std::size_t targets() const noexcept { return routes_.targets.size(); }
+  // One try of each address of the set that was current when it began.
+  struct Round {
+    std::shared_ptr<const AddressSet> set;
+    std::size_t first = 0;
+    std::uint64_t tried = 0;  // one bit for each target
 
+    std::size_t size() const noexcept { return set ? set->targets.size() : 0; }
+    std::size_t left() const noexcept;
+  };
+
+  explicit Dialer(BackendAddresses& backend) noexcept : backend_(backend) {}  // which must outlive it
+
+  Round begin_round() noexcept;
+  // The index of the target to try next; call while some are left.
+  std::size_t next_target(Round& round, TimePoint now) noexcept;
   // As net::connect_to, from the next source that has a port. When none has one the error is EADDRNOTAVAIL,
   // and the log says what to do, once a second at most.
-  net::Connecting connect(std::size_t target) noexcept;
+  net::Connecting connect(const Round& round, std::size_t target) noexcept;
+  // How connecting to a target has ended.
+  void succeeded(const Round& round, std::size_t target) noexcept;
+  void failed(const Round& round, std::size_t target, TimePoint now) noexcept;
+  // None of the addresses is of use: the name is to be looked up again.
+  void ask_again() noexcept { backend_.ask_again(); }
 
  private:
-  net::Connecting connect_in_turn(const net::SocketAddress& target) noexcept;
+  static_assert(AddressSet::kMostTargets <= 64, "Round::tried has a bit for each");
+
+  net::Connecting connect_in_turn(const AddressSet& set, const net::SocketAddress& target) noexcept;
   void tell_of_ports(const net::SocketAddress& target) noexcept;
 
-  const Routes& routes_;
+  BackendAddresses& backend_;
+  std::shared_ptr<const AddressSet> set_;                          // what the next two are about
+  std::array<TimePoint, AddressSet::kMostTargets> avoid_until_{};  // by target
+  std::size_t next_first_ = 0;
   std::size_t next_source_ = 0;
   std::chrono::steady_clock::time_point last_told_{};
 };

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "config/values.h"
 #include "proxy/net/event_base.h"
 #include "proxy/observe/log.h"
 #include "proxy/relay/cpu_quota.h"
@@ -59,14 +60,12 @@ std::vector<Door> open_doors(const config::Config& config, Listening& listening)
 }  // namespace
 
 Server::Server(std::shared_ptr<const config::Config> config)
-    : config_(std::move(config)),
-      routes_(find_routes(config_->backend)),
-      listening_(*config_),
-      base_(net::make_event_base()) {
+    : config_(std::move(config)), listening_(*config_), base_(net::make_event_base()) {
   event_set_log_callback(log_libevent);
   raise_descriptor_limit();
   // Writes to a closed connection are told apart by their error.
   (void)std::signal(SIGPIPE, SIG_IGN);
+  backend_ = std::make_unique<BackendAddresses>(config_->backend, resolver_);
   watch_signals();  // before anybody can know that we listen
   start_workers(open_doors(*config_, listening_));
   start_admin();
@@ -74,7 +73,7 @@ Server::Server(std::shared_ptr<const config::Config> config)
   ready_ = true;
   log::info("started", {{"version", std::string_view(kVersion)},
                         {"workers", workers_.size()},
-                        {"backend", routes_.targets.front().text()}});
+                        {"backend", config::to_string(config_->backend.address)}});
 }
 
 Server::~Server() = default;
@@ -84,11 +83,11 @@ Server::~Server() = default;
 void Server::start_workers(std::vector<Door> doors) {
   const std::uint32_t count = worker_count(*config_);
   if (count == 1) {
-    workers_.push_back(std::make_unique<Worker>(config_, routes_, admission_, std::move(doors)));
+    workers_.push_back(std::make_unique<Worker>(config_, *backend_, admission_, std::move(doors)));
     return;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(config_, routes_, admission_, std::vector<Door>{}));
+    workers_.push_back(std::make_unique<Worker>(config_, *backend_, admission_, std::vector<Door>{}));
   }
   acceptor_.emplace(base_.get(), std::move(doors), config_->limits.accepts_per_wakeup, acceptor_counters_,
                     [this](net::Accepted&& client) { least_loaded().adopt(std::move(client)); });

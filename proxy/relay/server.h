@@ -14,11 +14,13 @@
 #include "config/config.h"
 #include "proxy/net/embedded_event.h"
 #include "proxy/net/handles.h"
+#include "proxy/net/resolver.h"
 #include "proxy/net/socket.h"
 #include "proxy/observe/admin_server.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/relay/acceptor.h"
 #include "proxy/relay/admission.h"
+#include "proxy/relay/backend_addresses.h"
 #include "proxy/relay/listening.h"
 #include "proxy/relay/worker.h"
 
@@ -49,7 +51,8 @@ class Server final : private observe::ConnectionSource {
   Answer worst_connections(std::size_t most, std::chrono::milliseconds patience) override;
 
   const std::shared_ptr<const config::Config> config_;
-  const Routes routes_;
+  std::unique_ptr<BackendAddresses> backend_;
+  net::Resolver resolver_;  // after what it tells, so that it stops before
   Admission admission_;
   Listening listening_;
   std::atomic<bool> ready_{false};

@@ -57,10 +57,10 @@ bool died(observe::CloseReason reason) {
 
 }  // namespace
 
-Worker::Worker(std::shared_ptr<const config::Config> config, const Routes& routes, Admission& admission,
+Worker::Worker(std::shared_ptr<const config::Config> config, BackendAddresses& backend, Admission& admission,
                std::vector<Door> doors)
     : config_(std::move(config)),
-      dialer_(routes),
+      dialer_(backend),
       admission_(admission),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       base_(net::make_event_base()),

@@ -41,9 +41,9 @@ namespace wskeep::relay {
 class Worker {
  public:
   // Starts the thread, which accepts from the listeners itself, if it gets any: that saves handing each
-  // client over. `routes` and `admission` must outlive the worker. Throws std::system_error or
+  // client over. `backend` and `admission` must outlive the worker. Throws std::system_error or
   // std::bad_alloc.
-  Worker(std::shared_ptr<const config::Config> config, const Routes& routes, Admission& admission,
+  Worker(std::shared_ptr<const config::Config> config, BackendAddresses& backend, Admission& admission,
          std::vector<Door> doors);
   ~Worker();
   Worker(const Worker&) = delete;

@@ -150,6 +150,43 @@ class Families(AddressTest):
         self.check_echo(self.raw_session(proxy.port), backend.accept())
 
 
+class Later(AddressTest):
+    """Backends that aren't there yet, or not where one looks first."""
+
+    def test_backend_that_starts_later(self):
+        for name, address in (("unix", self.unix("later")), ("tcp", raw.closed_port())):
+            with self.subTest(name):
+                proxy = self.front(address, QUIET)
+                client = self.raw_connection(proxy.port)
+                client.send(raw.upgrade_request())
+                proxy.wait_metric("wskeep_connections_open", state="handshake")
+                backend = self.raw_backend(port=address)
+                self.assertEqual(client.read_head().status, 101)
+                self.check_echo(client, backend.accept())
+
+    def test_all_addresses_of_a_name(self):
+        """Whichever of localhost's addresses the backend has."""
+        for host in sorted({entry[4][0] for entry in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)}):
+            with self.subTest(host):
+                backend = self.raw_backend(host=host)
+                proxy = self.front(backend.port, QUIET, backend_host="localhost")
+                proxy.log("backend resolved")
+                for _ in range(3):
+                    self.raw_session(proxy.port)
+                    backend.accept()
+
+    def test_name_that_does_not_resolve(self):
+        """It is no reason not to start: the name may come later."""
+        proxy = self.front("backend.invalid:80", {**QUIET, "backend.connect_timeout": "300ms"})
+        self.assertIn("backend.invalid:80: ", proxy.log("backend not resolved")["why"])
+        self.assertEqual(proxy.get("/readyz")[0], 200)
+        client = self.raw_connection(proxy.port)
+        client.send(raw.upgrade_request())
+        self.assertEqual(client.read_head().status, 502)
+        record = proxy.log("handshake failed")
+        self.assertEqual(record["reason"], "backend unreachable: its name is not resolved")
+
+
 class Passed(AddressTest):
     """Sockets that come from outside, as systemd passes them."""
 

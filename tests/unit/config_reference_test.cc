@@ -75,8 +75,10 @@ Config with_nothing_at_its_default() {
                       Listener{{"@abstract", 0, Endpoint::Kind::kUnix}},
                       Listener{{"web", 0, Endpoint::Kind::kSystemd}},
                       Listener{{"", 0, Endpoint::Kind::kSystemd}}};
-  config.backend = {{"app.internal", 9},          milliseconds{1}, milliseconds{86'400'000}, milliseconds{2},
-                    {"192.0.2.1", "2001:db8::1"}, SendProxy::kV2};
+  config.backend = {{"app.internal", 9}, milliseconds{0},
+                    milliseconds{1},     milliseconds{86'400'000},
+                    milliseconds{2},     {"192.0.2.1", "2001:db8::1"},
+                    SendProxy::kV2};
   config.workers = 256;
   auto& client = config.keepalive.client;
   client.heartbeat = {keepalive::Policy::kStrict, milliseconds{100}, 90, milliseconds{61'001},
