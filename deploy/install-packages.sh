@@ -11,8 +11,8 @@ set -euo pipefail
 build=(ca-certificates cmake g++ git libboost1.81-dev libcli11-dev libevent-dev libfmt-dev libspdlog-dev libssl-dev
        libyaml-cpp-dev ninja-build nlohmann-json3-dev pkg-config prometheus-cpp-dev)
 demo=(curl python3 python3-websockets)
-test=(apache2-utils clang-format iproute2 iptables libgtest-dev libgmock-dev procps prometheus python3-aiohttp valgrind
-      wrk)
+test=(apache2-utils clang-format haproxy iproute2 iptables libgtest-dev libgmock-dev nginx procps prometheus
+      python3-aiohttp valgrind wrk)
 bench=(haproxy libbenchmark-dev lighttpd nginx python3 strace)
 runtimes=(chromium default-jdk-headless golang-github-gorilla-websocket-dev golang-go golang-nhooyr-websocket-dev
           libjetty9-extra-java libjetty9-java libwebsocketpp-dev libwebsockets-dev python3-aiohttp python3-tornado)
