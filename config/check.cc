@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/check_tls.h"
+
 namespace wskeep::config {
 namespace {
 
@@ -85,6 +87,7 @@ void check_sources(Reading& reading) {
 }  // namespace
 
 void check(Reading& reading) {
+  check_tls(reading);
   const Config& config = reading.config;
   check_trust(reading);
   check_sources(reading);

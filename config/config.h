@@ -16,6 +16,7 @@
 #include "proxy/http/protocol_name.h"
 #include "proxy/keepalive/settings.h"
 #include "proxy/net/ip_range.h"
+#include "proxy/net/tls_settings.h"
 #include "proxy/websocket/origin.h"
 
 namespace wskeep::config {
@@ -37,6 +38,15 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
+// TLS toward clients, where there are certificates.
+struct ListenerTls {
+  net::TlsServerSettings server;
+  // The header that tells the backend whose certificate the client has shown; none: it isn't told.
+  std::optional<std::string> client_subject_header;
+
+  bool operator==(const ListenerTls&) const = default;
+};
+
 // Whether clients of a listener come through a proxy that tells who they are (the PROXY protocol).
 enum class AcceptProxy : std::uint8_t { kOff, kRequire };
 // Whether the backend wants to be told so.
@@ -45,6 +55,7 @@ enum class SendProxy : std::uint8_t { kOff, kV1, kV2 };
 struct Listener {
   Endpoint address{"0.0.0.0", 8880};
   AcceptProxy proxy_protocol = AcceptProxy::kOff;
+  ListenerTls tls{};
 
   bool operator==(const Listener&) const = default;
 };
@@ -58,6 +69,7 @@ struct Backend {
   // IP addresses of this host that connections come from in turn; none: the kernel chooses one.
   std::vector<std::string> source_addresses{};
   SendProxy proxy_protocol = SendProxy::kOff;
+  net::TlsClientSettings tls{};
 
   bool operator==(const Backend&) const = default;
 };

@@ -15,16 +15,11 @@
 #include <cstddef>
 
 #include "config/config.h"
+#include "config/describe_tls.h"
 #include "config/trust.h"
 #include "config/values.h"
 
 namespace wskeep::config {
-
-// How many elements a list may have.
-struct Count {
-  std::size_t min;
-  std::size_t max;
-};
 
 inline constexpr milliseconds kDay = std::chrono::hours{24};
 inline constexpr Duration kTimeout{.min = milliseconds{1}, .max = kDay};
@@ -68,6 +63,7 @@ void describe(Visitor& v, Listener& listener) {
   v.option("address", listener.address, kListen, "where clients connect");
   v.option("proxy_protocol", listener.proxy_protocol, kAcceptProxies,
            "require: a PROXY header of trusted_proxies says first who the client is");
+  v.group("tls", listener.tls, "TLS toward clients");
 }
 
 template <class Visitor>
@@ -88,6 +84,7 @@ void describe(Visitor& v, Backend& backend) {
       "chooses");
   v.option("proxy_protocol", backend.proxy_protocol, kSendProxies,
            "tells the backend first who the client is, in a PROXY header of that version");
+  v.group("tls", backend.tls, "TLS toward the backend");
 }
 
 template <class Visitor>

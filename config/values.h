@@ -25,6 +25,12 @@ namespace wskeep::config {
 // Why a text is refused; none when it was taken. The value is untouched by a refusal.
 using Why = std::optional<std::string>;
 
+// How many elements a list may have.
+struct Count {
+  std::size_t min;
+  std::size_t max;
+};
+
 // A whole number and a unit: 250ms, 30s, 5m, 24h. A bare 0 is read where 0 is in range; 1.5s and 1m30s
 // are refused, since 1500ms and 90s say the same.
 struct Duration {

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "config/check_tls.h"
 #include "config/describe.h"
 
 namespace wskeep::config {
@@ -59,6 +60,7 @@ std::vector<std::string> warnings(const Config& config) {
   check_path(config.keepalive.client, found);
   check_stall("client", "network_dead", config.keepalive.client.tcp, stall, found);
   check_stall("backend", "backend_unresponsive", config.keepalive.backend.tcp, stall, found);
+  warn_of_tls(config, found);
   return found;
 }
 

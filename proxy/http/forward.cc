@@ -72,7 +72,7 @@ std::string upgrade_head(const RequestHead& request, const ClientSide& client, s
       if (!upgrade_written) append_field(head, "Upgrade", protocol);
       upgrade_written = true;
     } else if (!hop_by_hop.contains(name) && !equal_ignoring_case(name, "Trailer") &&
-               !tells_forwarding(name)) {
+               !is_ours(name, client)) {
       append_field(head, name, value);
     }
   }
@@ -92,7 +92,7 @@ std::string request_head(const RequestHead& request, const ClientSide& client) {
       .append(old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   for (const auto& [name, value] : request.fields) {
     constexpr auto kLeftOut = std::to_array<std::string_view>({"Connection", "Upgrade", "HTTP2-Settings"});
-    if (one_of(name, kLeftOut) || hop_by_hop.contains(name) || tells_forwarding(name)) continue;
+    if (one_of(name, kLeftOut) || hop_by_hop.contains(name) || is_ours(name, client)) continue;
     // In one spelling: a backend that knows only that one would see no body in the others.
     append_field(head, name, equal_ignoring_case(name, "Transfer-Encoding") ? kChunked : value);
   }

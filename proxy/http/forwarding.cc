@@ -193,15 +193,17 @@ void append_x_forwarded(std::string& head, Fields fields, const ClientSide& clie
 
 }  // namespace
 
-bool tells_forwarding(std::string_view name) noexcept {
-  constexpr auto kNames = std::to_array<std::string_view>(
-      {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"});
-  const auto same = [](char c, char of_name) {
-    return (c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c) == of_name;
+bool is_ours(std::string_view name, const ClientSide& client) noexcept {
+  constexpr auto kNames = std::to_array<std::string_view>({kFor, kProto, kHost, kForwarded});
+  const auto plain = [](char c) {
+    return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
   };
-  return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view other) {
-    return std::equal(name.begin(), name.end(), other.begin(), other.end(), same);
-  });
+  const auto is_name = [&](std::string_view other) {
+    return std::equal(name.begin(), name.end(), other.begin(), other.end(),
+                      [plain](char a, char b) { return plain(a) == plain(b); });
+  };
+  return std::any_of(kNames.begin(), kNames.end(), is_name) ||
+         std::any_of(client.certificate_fields.begin(), client.certificate_fields.end(), is_name);
 }
 
 void append_forwarding(std::string& head, const RequestHead& request, const ClientSide& client) {
@@ -212,6 +214,8 @@ void append_forwarding(std::string& head, const RequestHead& request, const Clie
   const bool speaks_forwarded = client.trusted && has(kForwarded);
   if (speaks_x || !speaks_forwarded) append_x_forwarded(head, fields, client, host);
   if (speaks_forwarded || !speaks_x) append_forwarded(head, fields, client, host);
+  if (client.certificate_field.empty() || client.certificate_subject.empty()) return;
+  append_field(head, client.certificate_field, client.certificate_subject);
 }
 
 std::vector<Hop> forwarded_hops(Fields fields) {

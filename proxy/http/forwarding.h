@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +25,18 @@ struct ClientSide {
   std::string_view address;          // its IP address as text, without port or brackets; empty: it has none
   std::string_view scheme = "http";  // "http" or "https"
   bool trusted = false;              // what it says about forwarding is believed
+  // Fields that tell whose certificate a client has shown. They are ours alone to write, on whatever way a
+  // request has come; the one of this way, and the subject, may be empty.
+  std::span<const std::string_view> certificate_fields{};
+  std::string_view certificate_field{};
+  std::string_view certificate_subject{};
 };
 
-// Whether the field is one of the four, in any spelling. None of these is copied from one head to another.
-[[nodiscard]] bool tells_forwarding(std::string_view name) noexcept;
+// Whether the field is one of the four or of the certificate fields, in any spelling. None of these is copied
+// from one head to another.
+[[nodiscard]] bool is_ours(std::string_view name, const ClientSide& client) noexcept;
 
-// Appends the forwarding fields for the backend, each as a line of a head.
+// Appends these fields for the backend, each as a line of a head.
 void append_forwarding(std::string& head, const RequestHead& request, const ClientSide& client);
 
 // A sender on the way from the client, as one of the proxies behind it has named it.

@@ -111,11 +111,15 @@ IoResult SocketTransport::read(std::span<std::uint8_t> into) noexcept {
   return result;
 }
 
-IoResult SocketTransport::peek(std::span<std::uint8_t> into) noexcept {
-  const ssize_t bytes = recv(descriptor_.get(), into.data(), into.size(), MSG_PEEK);
+IoResult peek(int descriptor, std::span<std::uint8_t> into) noexcept {
+  const ssize_t bytes = recv(descriptor, into.data(), into.size(), MSG_PEEK);
   if (bytes < 0) return failure(errno);
   if (bytes == 0) return {IoResult::Status::kEnd};
   return moved(bytes);
+}
+
+void skip(int descriptor, std::span<std::uint8_t> into) noexcept {
+  (void)recv(descriptor, into.data(), into.size(), 0);
 }
 
 IoResult SocketTransport::write(std::span<const iovec> pieces) noexcept {

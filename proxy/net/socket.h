@@ -56,16 +56,21 @@ int pending_error(int descriptor) noexcept;
 // Failures are harmless and ignored.
 void prepare_connection(int descriptor, const TcpOptions& options) noexcept;
 
+// The bytes that a read would bring, which stay there for it. kEnd when the stream has ended before any.
+[[nodiscard]] IoResult peek(int descriptor, std::span<std::uint8_t> into) noexcept;
+// Takes off as many bytes, which have been peeked at.
+void skip(int descriptor, std::span<std::uint8_t> into) noexcept;
+
 class SocketTransport final : public Transport {
  public:
   SocketTransport() noexcept = default;  // over none, until one is moved in
   explicit SocketTransport(FileDescriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
 
   int descriptor() const noexcept { return descriptor_.get(); }
+  // Gives the socket away, and is over none then.
+  [[nodiscard]] FileDescriptor release() noexcept { return std::move(descriptor_); }
 
   [[nodiscard]] IoResult read(std::span<std::uint8_t> into) noexcept override;
-  // The bytes that a read would bring, which stay there for it. kEnd when the stream has ended before any.
-  [[nodiscard]] IoResult peek(std::span<std::uint8_t> into) noexcept;
   [[nodiscard]] IoResult write(std::span<const iovec> pieces) noexcept override;
   [[nodiscard]] bool shutdown_write() noexcept override;
   std::optional<std::chrono::nanoseconds> round_trip_time() noexcept override;

@@ -30,11 +30,18 @@ int Stream::descriptor() const noexcept {
   return over != nullptr ? over->descriptor() : at()->plain_socket();
 }
 
+FileDescriptor Stream::release() noexcept {
+  TlsTransport* const over = tls();
+  return over != nullptr ? over->release() : static_cast<SocketTransport&>(*at()).release();
+}
+
 void Stream::take(Stream& other) noexcept {
   if (TlsTransport* const over = other.tls()) {
     new (&storage_) TlsTransport(std::move(*over));
+    std::destroy_at(over);
+    new (&other.storage_) SocketTransport();
   } else {
-    new (&storage_) SocketTransport(std::move(static_cast<SocketTransport&>(other.transport())));
+    new (&storage_) SocketTransport(std::move(static_cast<SocketTransport&>(*other.at())));
   }
 }
 

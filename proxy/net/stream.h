@@ -19,7 +19,7 @@ class Stream {
   explicit Stream(FileDescriptor descriptor) noexcept : Stream(SocketTransport(std::move(descriptor))) {}
   explicit Stream(SocketTransport socket) noexcept;
   explicit Stream(TlsTransport tls) noexcept;
-  Stream(Stream&& other) noexcept { take(other); }
+  Stream(Stream&& other) noexcept { take(other); }  // what was moved is over none
   Stream& operator=(Stream&& other) noexcept;
   ~Stream();
 
@@ -28,6 +28,8 @@ class Stream {
   TlsTransport* tls() noexcept { return dynamic_cast<TlsTransport*>(at()); }
   const TlsTransport* tls() const noexcept { return dynamic_cast<const TlsTransport*>(at()); }
   int descriptor() const noexcept;
+  // Takes the socket out, past TLS where there is any; leaves a stream over none.
+  [[nodiscard]] FileDescriptor release() noexcept;
 
  private:
   // Both kinds have Transport as their only base, so that it stands where they do.

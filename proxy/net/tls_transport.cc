@@ -173,6 +173,13 @@ std::string_view TlsTransport::server_name() const noexcept {
   return name == nullptr ? std::string_view() : name;
 }
 
+std::string_view TlsTransport::alpn() const noexcept {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(state_->session.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 std::string_view TlsTransport::version() const noexcept {
   return SSL_get_version(state_->session.get());
 }

@@ -50,6 +50,8 @@ class TlsTransport final : public Transport {
   std::optional<std::string> client_subject() const;
   // The name that was asked for, or empty; views live as long as this.
   std::string_view server_name() const noexcept;
+  // The protocol that ALPN has chosen, or empty.
+  std::string_view alpn() const noexcept;
   std::string_view version() const noexcept;  // "TLSv1.3"
   std::string_view cipher() const noexcept;
   bool resumed() const noexcept;

@@ -58,7 +58,9 @@ constexpr std::array<std::string_view, kHandshakeResults> kHandshakeResultWords 
                                                                                    "backend_timeout",
                                                                                    "client_gone",
                                                                                    "untrusted_peer",
-                                                                                   "bad_proxy_header"};
+                                                                                   "bad_proxy_header",
+                                                                                   "tls_failed",
+                                                                                   "backend_tls_failed"};
 constexpr std::array<std::string_view, kStatusClasses> kStatusClassWords = {"none", "1xx", "2xx",
                                                                             "3xx",  "4xx", "5xx"};
 constexpr std::array<std::string_view, kLimits> kLimitWords = {

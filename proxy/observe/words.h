@@ -74,8 +74,10 @@ enum class HandshakeResult : std::uint8_t {
   kClientGone,          // the client left before the answer
   kUntrustedPeer,       // closed: not one of trusted_proxies, where a PROXY header is wanted
   kBadProxyHeader,      // closed: no PROXY header, a bad one, or none in time
+  kTlsFailed,           // the client's TLS handshake failed; plain HTTP is a kBadRequest
+  kBackendTlsFailed,    // 502: the backend's did, or it isn't who it should be
 };
-inline constexpr std::size_t kHandshakeResults = 17;
+inline constexpr std::size_t kHandshakeResults = 19;
 
 // How an ordinary request was answered: the class of its status (RFC 9110 section 15), or not at all.
 enum class StatusClass : std::uint8_t {

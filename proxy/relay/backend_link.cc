@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "proxy/relay/tcp_options.h"
@@ -33,9 +34,13 @@ bool passes(int error) {
 
 }  // namespace
 
-BackendLink::BackendLink(Environment& environment, std::shared_ptr<const config::Site> site, Dialer& dialer,
-                         Watcher& watcher) noexcept
-    : environment_(environment), site_(std::move(site)), dialer_(dialer), watcher_(watcher) {}
+BackendLink::BackendLink(Environment& environment, std::shared_ptr<const config::Site> site,
+                         std::shared_ptr<const net::TlsClient> tls, Dialer& dialer, Watcher& watcher) noexcept
+    : environment_(environment),
+      site_(std::move(site)),
+      tls_(std::move(tls)),
+      dialer_(dialer),
+      watcher_(watcher) {}
 
 BackendLink::~BackendLink() {
   drop();
@@ -69,8 +74,7 @@ void BackendLink::try_next() noexcept {
     }
     if (connecting.error == 0) {
       const int descriptor = connecting.descriptor.get();
-      stream_.emplace(std::move(connecting.descriptor));
-      out_.emplace(*stream_, environment_);
+      stream_ = net::Stream(std::move(connecting.descriptor));
       deadline_ = now + share;
       if (watcher_.watch_backend(descriptor)) return;
       connecting.error = ENOMEM;
@@ -97,9 +101,11 @@ void BackendLink::pause() noexcept {
 
 // A connect that has failed makes its socket readable too.
 void BackendLink::on_ready(Session::Readiness ready) noexcept {
-  if (state_ != State::kConnecting || !stream_ || (!ready.writable && !ready.hung_up)) return;
+  if (state_ != State::kConnecting || stream_.descriptor() < 0) return;
+  if (stream_.tls() != nullptr) return shake_hands();
+  if (!ready.writable && !ready.hung_up) return;
   const bool news = ready.readable || ready.hung_up;
-  if (const int error = news ? net::pending_error(stream_->descriptor()) : 0; error != 0) {
+  if (const int error = news ? net::pending_error(stream_.descriptor()) : 0; error != 0) {
     note_failure(error);
     return try_next();
   }
@@ -108,7 +114,7 @@ void BackendLink::on_ready(Session::Readiness ready) noexcept {
 
 void BackendLink::connected() noexcept {
   if (site_->backend.address.kind == config::Endpoint::Kind::kTcp) {
-    net::prepare_connection(stream_->descriptor(), tcp_options(site_->keepalive.backend.tcp));
+    net::prepare_connection(stream_.descriptor(), tcp_options(site_->keepalive.backend.tcp));
   }
   if (const int error = send_preface(); error != 0) {
     note_failure(error);
@@ -116,6 +122,34 @@ void BackendLink::connected() noexcept {
   }
   dialer_.succeeded(round_, target_);
   round_ = {};
+  if (!tls_) return be_ready();
+  try {
+    net::FileDescriptor descriptor = stream_.release();
+    stream_ = net::Stream(net::TlsTransport(std::move(descriptor), *tls_));
+  } catch (const std::bad_alloc&) {
+    return fail({HandshakeResult::kUnavailable, Status::kServiceUnavailable, "out of memory", {}});
+  }
+  deadline_ = environment_.clock.now() + site_->backend.handshake_timeout;
+  shake_hands();
+}
+
+void BackendLink::shake_hands() noexcept {
+  switch (stream_.tls()->handshake()) {
+    case net::TlsTransport::Handshake::kUnderWay: return;
+    case net::TlsTransport::Handshake::kDone: return be_ready();
+    case net::TlsTransport::Handshake::kNotTls:
+    case net::TlsTransport::Handshake::kFailed: break;
+  }
+  try {
+    tls_failure_ = stream_.tls()->failure();
+  } catch (const std::bad_alloc&) {
+    tls_failure_.clear();
+  }
+  fail({HandshakeResult::kBackendTlsFailed, Status::kBadGateway, "no TLS with the backend", tls_failure_});
+}
+
+void BackendLink::be_ready() noexcept {
+  out_.emplace(stream_.transport(), environment_);
   deadline_ = TimePoint::max();
   state_ = State::kReady;
 }
@@ -124,14 +158,20 @@ void BackendLink::connected() noexcept {
 int BackendLink::send_preface() noexcept {
   if (preface_.empty()) return 0;
   const iovec all{preface_.data(), preface_.size()};
-  const net::IoResult sent = stream_->write({&all, 1});
+  const net::IoResult sent = stream_.transport().write({&all, 1});
   if (sent.status == net::IoResult::Status::kFailed) return sent.error;
   return sent.bytes == preface_.size() ? 0 : ENOBUFS;
 }
 
 void BackendLink::on_deadline() noexcept {
   if (state_ != State::kConnecting || environment_.clock.now() < deadline_) return;
-  if (!stream_) return begin_round();
+  if (stream_.descriptor() < 0) return begin_round();
+  if (stream_.tls() != nullptr) {
+    return fail({HandshakeResult::kBackendTimeout,
+                 Status::kGatewayTimeout,
+                 "backend did not shake hands in time",
+                 {}});
+  }
   note_failure(ETIMEDOUT);
   if (environment_.clock.now() >= give_up_at_) return give_up();
   try_next();
@@ -155,7 +195,8 @@ void BackendLink::fail(const Failure& failure) noexcept {
 
 bool BackendLink::stays_idle() noexcept {
   if (state_ != State::kReady) return false;
-  if (stream_->read(environment_.read_buffer).status == net::IoResult::Status::kBlocked) return true;
+  if (stream_.transport().read(environment_.read_buffer).status == net::IoResult::Status::kBlocked)
+    return true;
   drop();
   return false;
 }
@@ -167,18 +208,16 @@ void BackendLink::drop() noexcept {
 }
 
 void BackendLink::close() noexcept {
-  if (!stream_) return;
+  if (stream_.descriptor() < 0) return;
   (void)watcher_.watch_backend(-1);
   out_.reset();
-  stream_.reset();
+  stream_ = net::Stream();
 }
 
-net::SocketTransport BackendLink::take() noexcept {
-  net::SocketTransport stream = *std::move(stream_);
+net::Stream BackendLink::take() noexcept {
   out_.reset();
-  stream_.reset();
   state_ = State::kNone;
-  return stream;
+  return std::move(stream_);
 }
 
 }  // namespace wskeep::relay

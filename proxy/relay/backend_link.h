@@ -1,5 +1,5 @@
-// BackendLink is a client's way to the backend before the 101: it connects, and holds the stream once that is
-// ready for a request.
+// BackendLink is a client's way to the backend before the 101: it connects, shakes hands where the backend
+// speaks TLS, and holds the stream once that is ready for a request.
 //
 // It tries all addresses of the backend, each for its share of what is left of the time to connect. When none
 // can be connected to it waits a little (Backoff) and tries them all again, as long as there is time, if an
@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "proxy/http/error_page.h"
 #include "proxy/net/socket.h"
+#include "proxy/net/stream.h"
 #include "proxy/observe/words.h"
 #include "proxy/relay/backoff.h"
 #include "proxy/relay/dialer.h"
@@ -49,11 +50,12 @@ class BackendLink {
     observe::HandshakeResult result;
     http::Status status;
     std::string_view words;   // for the client: a literal
-    std::string_view detail;  // for the log; valid as a literal is
+    std::string_view detail;  // for the log; valid as long as the link
   };
 
-  BackendLink(Environment& environment, std::shared_ptr<const config::Site> site, Dialer& dialer,
-              Watcher& watcher) noexcept;
+  // Without `tls` the backend speaks plain HTTP.
+  BackendLink(Environment& environment, std::shared_ptr<const config::Site> site,
+              std::shared_ptr<const net::TlsClient> tls, Dialer& dialer, Watcher& watcher) noexcept;
   ~BackendLink();
   BackendLink(const BackendLink&) = delete;
   BackendLink& operator=(const BackendLink&) = delete;
@@ -71,7 +73,7 @@ class BackendLink {
   const Failure& failure() const noexcept { return failure_; }
 
   // While ready.
-  net::SocketTransport& stream() noexcept { return *stream_; }
+  net::Transport& stream() noexcept { return stream_.transport(); }
   Outlet& out() noexcept { return *out_; }
 
   // Whether the link is ready and, between two requests, fit for another. Whatever has come on an idle
@@ -81,7 +83,7 @@ class BackendLink {
   // Ends the connection, if there is one: kNone.
   void drop() noexcept;
   // Hands the stream over, while ready; the watch goes on.
-  net::SocketTransport take() noexcept;
+  net::Stream take() noexcept;
 
  private:
   void begin_round() noexcept;
@@ -91,14 +93,17 @@ class BackendLink {
   void give_up() noexcept;
   void connected() noexcept;
   [[nodiscard]] int send_preface() noexcept;
+  void shake_hands() noexcept;
+  void be_ready() noexcept;
   void fail(const Failure& failure) noexcept;
   void close() noexcept;
 
   Environment& environment_;
   std::shared_ptr<const config::Site> site_;
+  std::shared_ptr<const net::TlsClient> tls_;
   Dialer& dialer_;
   Watcher& watcher_;
-  std::optional<net::SocketTransport> stream_;  // while connecting: none in a pause
+  net::Stream stream_;  // over none in a pause, and while there is no connection
   std::optional<Outlet> out_;
   std::string preface_;
   Dialer::Round round_;
@@ -109,6 +114,7 @@ class BackendLink {
   TimePoint give_up_at_;
   TimePoint deadline_ = TimePoint::max();
   Failure failure_{};
+  std::string tls_failure_;
   State state_ = State::kNone;
 };
 

@@ -26,6 +26,9 @@ struct Caller {
   std::string alpn{};                // what TLS has negotiated, if it was spoken here or before us
   std::string server_name{};         // which name TLS was asked for (SNI)
   std::string unique_id{};           // the connection's name in the PROXY header, if that had one
+  std::uint32_t listener = 0;        // where it came in, by its place in the configuration
+  // Of the certificate that it has shown (RFC 4514); empty without one.
+  std::string certificate_subject{};
 };
 
 // Believes a PROXY header. Where it tells of nobody, what is known of the socket stays. Throws

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/net/socket.h"
+#include "proxy/net/stream.h"
 
 namespace wskeep::relay {
 
@@ -17,7 +18,7 @@ class ClientInput {
  public:
   using Bytes = std::span<const std::uint8_t>;
 
-  explicit ClientInput(net::SocketTransport& stream) noexcept : stream_(stream) {}
+  explicit ClientInput(net::Stream& stream) noexcept : stream_(stream) {}
 
   struct Read {
     net::IoResult::Status status;
@@ -30,7 +31,7 @@ class ClientInput {
       begin_ = kept_.size();
       return {net::IoResult::Status::kOk, bytes};
     }
-    const net::IoResult result = stream_.read(buffer);
+    const net::IoResult result = stream_.transport().read(buffer);
     drained_ = result.status == net::IoResult::Status::kOk ? result.drained : false;
     return {result.status, Bytes(buffer).first(result.bytes)};
   }
@@ -59,7 +60,7 @@ class ClientInput {
   int pending_error() const noexcept { return net::pending_error(stream_.descriptor()); }
 
  private:
-  net::SocketTransport& stream_;
+  net::Stream& stream_;
   std::vector<std::uint8_t> kept_;
   std::size_t begin_ = 0;  // of what of kept_ is still to be shown
   bool drained_ = false;

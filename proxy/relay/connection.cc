@@ -14,10 +14,11 @@ namespace {
 // Registered once for a socket's life. EV_CLOSED tells of an end of stream that came together with bytes.
 constexpr short kWatched = EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
 
-Session::Readiness readiness(short what) {
-  return {.readable = (what & EV_READ) != 0,
-          .writable = (what & EV_WRITE) != 0,
-          .hung_up = (what & EV_CLOSED) != 0};
+// A read of TLS may have to wait until something can be written: an answer to new keys.
+Session::Readiness readiness(short what, bool tls) {
+  const short news = tls ? EV_READ | EV_WRITE : EV_READ;
+  return {
+      .readable = (what & news) != 0, .writable = (what & EV_WRITE) != 0, .hung_up = (what & EV_CLOSED) != 0};
 }
 
 }  // namespace
@@ -25,7 +26,7 @@ Session::Readiness readiness(short what) {
 Connection::Connection(Worker& worker, net::Accepted&& client) : worker_(worker) {
   const int descriptor = client.descriptor.get();
   BackendLink::Watcher& watcher = *this;
-  opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.dialer(),
+  opening_ = std::make_unique<Opening>(worker.environment(), worker.config(), worker.tls(), worker.dialer(),
                                        worker.admission(), watcher, std::move(client));
   if (!client_event_.watch(worker.base(), descriptor, kWatched, client_ready, this)) {
     throw std::system_error(ENOMEM, std::generic_category(), "watching a client");
@@ -67,8 +68,9 @@ void Connection::drive(Call call) noexcept {
 }
 
 void Connection::on_ready(observe::Leg leg, short what) noexcept {
-  if (session_ && !session_->on_ready(leg, readiness(what))) return;
-  if (opening_) opening_->on_ready(leg, readiness(what));
+  const Session::Readiness ready = readiness(what, leg == observe::Leg::kClient ? client_tls_ : backend_tls_);
+  if (session_ && !session_->on_ready(leg, ready)) return;
+  if (opening_) opening_->on_ready(leg, ready);
   settle();
 }
 
@@ -122,8 +124,10 @@ void Connection::open_session() noexcept {
   client_ = std::move(opened->client);
   backend_ = std::move(opened->backend);
   place_ = opened->place.keep();
-  session_.emplace(worker_.environment(), worker_.config(), std::move(opened->identity), client_, backend_,
-                   opened->rules);
+  client_tls_ = client_.tls() != nullptr;
+  backend_tls_ = backend_.tls() != nullptr;
+  session_.emplace(worker_.environment(), worker_.config(), std::move(opened->identity), client_.transport(),
+                   backend_.transport(), opened->rules);
   worker_.environment().counters.connections_opened.add();
   session_->start(opened->answer, opened->from_client, opened->from_backend, opened->drained);
   opening_.reset();

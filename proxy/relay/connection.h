@@ -14,6 +14,7 @@
 
 #include "proxy/net/embedded_event.h"
 #include "proxy/net/socket.h"
+#include "proxy/net/stream.h"
 #include "proxy/relay/deadline_queue.h"
 #include "proxy/relay/opening.h"
 #include "proxy/relay/session.h"
@@ -68,13 +69,15 @@ class Connection final : private BackendLink::Watcher {
   static void client_ready(int descriptor, short what, void* self);
   static void backend_ready(int descriptor, short what, void* self);
 
-  bool reported_ = false;  // the end of the session has been logged
-  bool retired_ = false;
+  bool reported_ : 1 = false;  // the end of the session has been logged
+  bool retired_ : 1 = false;
+  bool client_tls_ : 1 = false;  // the session's leg speaks TLS
+  bool backend_tls_ : 1 = false;
   Admission::PlaceId place_ = Admission::kNoPlace;  // of the session
   Worker& worker_;
   std::unique_ptr<Opening> opening_;
-  net::SocketTransport client_;  // the session's, from the 101 on
-  net::SocketTransport backend_;
+  net::Stream client_;  // the session's, from the 101 on
+  net::Stream backend_;
   std::optional<Session> session_;
   // Last, so that they leave the loop before the sockets close.
   net::EmbeddedEvent client_event_;

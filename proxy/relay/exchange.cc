@@ -39,6 +39,7 @@ bool is_idempotent(std::string_view method) {
 Exchange::Exchange(const Parties& parties, Wish wish, std::string_view protocol)
     : environment_(parties.environment),
       site_(parties.site),
+      listeners_(parties.listeners),
       caller_(parties.caller),
       request_(parties.request),
       client_(parties.client),
@@ -121,7 +122,16 @@ void Exchange::ask() {
   step_ = Step::kAsking;
   wait_for_backend();
   const std::string ip = ip_text(caller_.peer);
-  const http::ClientSide client{.address = ip, .scheme = caller_.scheme, .trusted = caller_.trusted};
+  http::ClientSide client{.address = ip, .scheme = caller_.scheme, .trusted = caller_.trusted};
+  std::vector<std::string_view> certificate_fields;
+  for (const config::Listener& listener : listeners_) {
+    if (listener.tls.client_subject_header) certificate_fields.push_back(*listener.tls.client_subject_header);
+  }
+  client.certificate_fields = certificate_fields;
+  if (const auto& field = listeners_[caller_.listener].tls.client_subject_header) {
+    client.certificate_field = *field;
+    client.certificate_subject = caller_.certificate_subject;
+  }
   const http::RequestHead& head = request_.head();
   link_.out().send(bytes_of(wish_ != Wish::kAnswer ? http::upgrade_head(head, client, protocol_)
                                                    : http::request_head(head, client)));

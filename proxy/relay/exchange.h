@@ -53,6 +53,7 @@ class Exchange {
   struct Parties {
     Environment& environment;
     const config::Site& site;
+    std::span<const config::Listener> listeners;  // all
     const Caller& caller;
     http::RequestReader& request;  // its head is read
     ClientInput& client;
@@ -122,6 +123,7 @@ class Exchange {
 
   Environment& environment_;
   const config::Site& site_;
+  std::span<const config::Listener> listeners_;
   const Caller& caller_;
   http::RequestReader& request_;
   ClientInput& client_;

@@ -47,15 +47,16 @@ const http::ProtocolName* tunnelled_protocol(const http::RequestHead& head,
 
 }  // namespace
 
-Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
-                 Admission& admission, BackendLink::Watcher& watcher, net::Accepted&& client)
+Opening::Opening(Environment& environment, std::shared_ptr<const config::Config> config,
+                 const TlsContexts& tls, Dialer& dialer, Admission& admission, BackendLink::Watcher& watcher,
+                 net::Accepted&& client)
     : environment_(environment),
       config_(std::move(config)),
       admission_(admission),
-      entrance_(std::move(client), *config_, environment.random.next()),
-      to_client_(entrance_.stream(), environment),
+      entrance_(std::move(client), *config_, tls.listener(client.listener), environment.random.next()),
+      to_client_(entrance_.stream().transport(), environment),
       client_(entrance_.stream()),
-      link_(environment, config_, dialer, watcher),
+      link_(environment, config_, tls.backend(), dialer, watcher),
       request_(head_limits(config_->limits)) {
   environment_.counters.connections_open[counted_as_].add(1);
   wait(config_->limits.handshake_timeout);
@@ -132,7 +133,10 @@ void Opening::on_deadline() noexcept {
 
 void Opening::time_out() {
   switch (step_) {
-    case Step::kEntering: entrance_.time_out(); return enter(false);
+    case Step::kEntering:
+      environment_.counters.limits_hit[Limit::kHandshakeTimeout].add();
+      entrance_.time_out();
+      return enter(false);
     case Step::kReadingRequest:
       if (!first_ && !begun_) {
         environment_.counters.limits_hit[Limit::kKeepaliveTimeout].add();
@@ -172,18 +176,22 @@ void Opening::go_away() noexcept {
   });
 }
 
-// Who is refused here speaks something that we don't know yet, so there is no answer that it could read.
+// Who is refused before its first byte of TLS or HTTP speaks something that we don't know, so there is no
+// answer that it could read.
 void Opening::enter(bool hung_up) {
   entrance_.go_on(environment_.read_buffer, hung_up);
   switch (entrance_.state()) {
-    case Entrance::State::kProxyHeader: return;
+    case Entrance::State::kProxyHeader:
+    case Entrance::State::kHandshake: return;
     case Entrance::State::kReady: step_ = Step::kReadingRequest; return;
     case Entrance::State::kGone: return client_gone();
-    case Entrance::State::kRefused:
-      decide(entrance_.refusal().result, 0, std::string(entrance_.refusal().why));
-      step_ = Step::kOver;
-      return;
+    case Entrance::State::kRefused: break;
   }
+  const Entrance::Refusal& refusal = entrance_.refusal();
+  decide(refusal.result, refusal.status, refusal.reason);
+  to_client_.abandon();
+  if (entrance_.remains().descriptor() >= 0) return linger();
+  step_ = Step::kOver;
 }
 
 void Opening::read_request() {
@@ -256,7 +264,8 @@ void Opening::begin_exchange(Exchange::Wish wish, std::string_view protocol) {
   be_counted_as(plain ? observe::ConnectionState::kHttp : observe::ConnectionState::kHandshake);
   if (config_->backend.proxy_protocol != config::SendProxy::kOff) entrance_.find_local();
   step_ = Step::kExchanging;
-  exchange_.emplace(Exchange::Parties{environment_, *config_, caller(), request_, client_, to_client_, link_},
+  exchange_.emplace(Exchange::Parties{environment_, *config_, config_->listeners, caller(), request_, client_,
+                                      to_client_, link_},
                     wish, protocol);
   exchange_->start();
   follow_exchange();

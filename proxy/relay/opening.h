@@ -19,6 +19,7 @@
 #include "proxy/http/error_page.h"
 #include "proxy/http/head.h"
 #include "proxy/net/socket.h"
+#include "proxy/net/stream.h"
 #include "proxy/observe/words.h"
 #include "proxy/relay/admission.h"
 #include "proxy/relay/backend_link.h"
@@ -29,6 +30,7 @@
 #include "proxy/relay/exchange.h"
 #include "proxy/relay/outlet.h"
 #include "proxy/relay/session.h"
+#include "proxy/relay/tls_contexts.h"
 #include "proxy/relay/tunnel.h"
 
 namespace wskeep::relay {
@@ -45,9 +47,9 @@ class Opening {
     kOver,
   };
 
-  // The references must outlive it.
-  Opening(Environment& environment, std::shared_ptr<const config::Config> config, Dialer& dialer,
-          Admission& admission, BackendLink::Watcher& watcher, net::Accepted&& client);
+  // The references must outlive it, but for `tls`.
+  Opening(Environment& environment, std::shared_ptr<const config::Config> config, const TlsContexts& tls,
+          Dialer& dialer, Admission& admission, BackendLink::Watcher& watcher, net::Accepted&& client);
   ~Opening();
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
@@ -81,8 +83,8 @@ class Opening {
   // What a session begins with. Only once, at kOpened; the views live as long as the opening.
   struct Opened {
     SessionIdentity identity;
-    net::SocketTransport client;
-    net::SocketTransport backend;
+    net::Stream client;
+    net::Stream backend;
     websocket::ExtensionRules rules;
     std::span<const std::uint8_t> answer;
     std::span<const std::uint8_t> from_client;

@@ -25,8 +25,10 @@ void Opening::end_of_client() {
 }
 
 void Opening::linger_read() noexcept {
+  const bool refused = entrance_.state() == Entrance::State::kRefused;
+  net::Transport& left = refused ? entrance_.remains() : entrance_.stream().transport();
   for (int reads = 0; reads < kReadsPerTurn; ++reads) {
-    const IoResult result = entrance_.stream().read(environment_.read_buffer);
+    const IoResult result = left.read(environment_.read_buffer);
     if (result.status == IoResult::Status::kBlocked) return;
     if (result.status == IoResult::Status::kOk) continue;
     if (to_client_.done() || result.status == IoResult::Status::kFailed) step_ = Step::kOver;

@@ -60,7 +60,10 @@ std::vector<Door> open_doors(const config::Config& config, Listening& listening)
 }  // namespace
 
 Server::Server(std::shared_ptr<const config::Config> config)
-    : config_(std::move(config)), listening_(*config_), base_(net::make_event_base()) {
+    : config_(std::move(config)),
+      tls_(std::make_shared<const TlsContexts>(*config_)),
+      listening_(*config_),
+      base_(net::make_event_base()) {
   event_set_log_callback(log_libevent);
   raise_descriptor_limit();
   // Writes to a closed connection are told apart by their error.
@@ -83,11 +86,11 @@ Server::~Server() = default;
 void Server::start_workers(std::vector<Door> doors) {
   const std::uint32_t count = worker_count(*config_);
   if (count == 1) {
-    workers_.push_back(std::make_unique<Worker>(config_, *backend_, admission_, std::move(doors)));
+    workers_.push_back(std::make_unique<Worker>(config_, tls_, *backend_, admission_, std::move(doors)));
     return;
   }
   for (std::uint32_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<Worker>(config_, *backend_, admission_, std::vector<Door>{}));
+    workers_.push_back(std::make_unique<Worker>(config_, tls_, *backend_, admission_, std::vector<Door>{}));
   }
   acceptor_.emplace(base_.get(), std::move(doors), config_->limits.accepts_per_wakeup, acceptor_counters_,
                     [this](net::Accepted&& client) { least_loaded().adopt(std::move(client)); });
@@ -113,9 +116,7 @@ void Server::watch_signals() {
     log::info("stopping", {{"signal", signal}});
     event_base_loopbreak(static_cast<Server*>(self)->base_.get());
   };
-  const auto hangup = [](int, short, void*) {
-    log::warning("SIGHUP ignored: reloading is not supported yet");
-  };
+  const auto hangup = [](int, short, void* self) { static_cast<Server*>(self)->reload_tls(); };
   constexpr short kSignal = EV_SIGNAL | EV_PERSIST;
   if (!terminate_event_.watch(base_.get(), SIGTERM, kSignal, stop, this) ||
       !interrupt_event_.watch(base_.get(), SIGINT, kSignal, stop, this) ||
@@ -133,6 +134,20 @@ int Server::run() {
   (void)std::signal(SIGINT, exit_at_once);
   end_sessions();
   return 0;
+}
+
+// Who is there goes on with what it began with. A file that is at fault leaves everything as it is.
+void Server::reload_tls() noexcept {
+  try {
+    auto fresh = std::make_shared<const TlsContexts>(*config_);
+    if (!fresh->any())
+      return log::warning("SIGHUP ignored: there are no TLS files, and nothing else is reloaded");
+    tls_ = std::move(fresh);
+    for (const auto& worker : workers_) worker->renew(tls_);
+    log::info("TLS files reloaded");
+  } catch (const std::exception& error) {
+    log::error("TLS files not reloaded: the old ones stay", {{"why", std::string_view(error.what())}});
+  }
 }
 
 Worker& Server::least_loaded() noexcept {

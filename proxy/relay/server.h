@@ -22,6 +22,7 @@
 #include "proxy/relay/admission.h"
 #include "proxy/relay/backend_addresses.h"
 #include "proxy/relay/listening.h"
+#include "proxy/relay/tls_contexts.h"
 #include "proxy/relay/worker.h"
 
 namespace wskeep::relay {
@@ -42,6 +43,7 @@ class Server final : private observe::ConnectionSource {
  private:
   void watch_signals();
   void start_workers(std::vector<Door> doors);
+  void reload_tls() noexcept;
   void start_admin();
   void end_sessions();
   Worker& least_loaded() noexcept;
@@ -51,6 +53,7 @@ class Server final : private observe::ConnectionSource {
   Answer worst_connections(std::size_t most, std::chrono::milliseconds patience) override;
 
   const std::shared_ptr<const config::Config> config_;
+  std::shared_ptr<const TlsContexts> tls_;
   std::unique_ptr<BackendAddresses> backend_;
   net::Resolver resolver_;  // after what it tells, so that it stops before
   Admission admission_;

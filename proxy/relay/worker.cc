@@ -57,9 +57,10 @@ bool died(observe::CloseReason reason) {
 
 }  // namespace
 
-Worker::Worker(std::shared_ptr<const config::Config> config, BackendAddresses& backend, Admission& admission,
-               std::vector<Door> doors)
+Worker::Worker(std::shared_ptr<const config::Config> config, std::shared_ptr<const TlsContexts> tls,
+               BackendAddresses& backend, Admission& admission, std::vector<Door> doors)
     : config_(std::move(config)),
+      tls_(std::move(tls)),
       dialer_(backend),
       admission_(admission),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -135,6 +136,10 @@ std::future<void> Worker::go_away() {
   return empty;
 }
 
+void Worker::renew(std::shared_ptr<const TlsContexts> tls) {
+  post(std::move(tls));
+}
+
 void Worker::cut() {
   post(Cut{});
 }
@@ -180,6 +185,10 @@ void Worker::handle(SurveyRequest& request) {
   WorstConnections worst(request.most, ended_.size() + connections_.size());
   surveys_.push_back({std::move(request), std::move(worst), ended_.size(), connections_.size()});
   next_turn_event_.run_after({});
+}
+
+void Worker::handle(Renewal& tls) {
+  tls_ = std::move(tls);
 }
 
 void Worker::handle(GoAway& request) {

@@ -1,8 +1,9 @@
 // Worker is one thread with one event loop and the connections that were given to it.
 //
-// Other threads talk to it by messages only (`adopt`, `survey`, `go_away`, `cut`) and read its counters;
-// everything else belongs to its own thread. Sessions live for days, so whoever accepts gives a newcomer to
-// the worker with the least load. Destruction stops the loop, joins the thread and closes what is left.
+// Other threads talk to it by messages only (`adopt`, `survey`, `renew`, `go_away`, `cut`) and read its
+// counters; everything else belongs to its own thread. Sessions live for days, so whoever accepts gives a
+// newcomer to the worker with the least load. Destruction stops the loop, joins the thread and closes what is
+// left.
 #pragma once
 
 #include <time.h>
@@ -35,6 +36,7 @@
 #include "proxy/relay/dialer.h"
 #include "proxy/relay/environment.h"
 #include "proxy/relay/snapshot.h"
+#include "proxy/relay/tls_contexts.h"
 
 namespace wskeep::relay {
 
@@ -43,8 +45,8 @@ class Worker {
   // Starts the thread, which accepts from the listeners itself, if it gets any: that saves handing each
   // client over. `backend` and `admission` must outlive the worker. Throws std::system_error or
   // std::bad_alloc.
-  Worker(std::shared_ptr<const config::Config> config, BackendAddresses& backend, Admission& admission,
-         std::vector<Door> doors);
+  Worker(std::shared_ptr<const config::Config> config, std::shared_ptr<const TlsContexts> tls,
+         BackendAddresses& backend, Admission& admission, std::vector<Door> doors);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -57,6 +59,8 @@ class Worker {
   std::future<Survey> survey(std::size_t most);
   // Stops listening, ends everything politely and refuses what still comes; ready when nothing is left.
   std::future<void> go_away();
+  // Uses these for whoever comes from now on.
+  void renew(std::shared_ptr<const TlsContexts> tls);
   // Ends everything now.
   void cut();
   std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
@@ -66,6 +70,7 @@ class Worker {
   event_base* base() noexcept { return base_.get(); }
   Environment& environment() noexcept { return environment_; }
   const std::shared_ptr<const config::Config>& config() const noexcept { return config_; }
+  const TlsContexts& tls() const noexcept { return *tls_; }
   Dialer& dialer() noexcept { return dialer_; }
   Admission& admission() noexcept { return admission_; }
   // Calls `on_deadline` once, at `deadline` or before: an earlier one that was asked for stands.
@@ -80,12 +85,13 @@ class Worker {
     std::size_t most;
     std::promise<Survey> answer;
   };
+  using Renewal = std::shared_ptr<const TlsContexts>;
   struct GoAway {
     std::promise<void> empty;
   };
   struct Cut {};
   struct Stop {};
-  using Message = std::variant<net::Accepted, SurveyRequest, GoAway, Cut, Stop>;
+  using Message = std::variant<net::Accepted, SurveyRequest, Renewal, GoAway, Cut, Stop>;
 
   struct RunningSurvey {
     SurveyRequest request;
@@ -121,6 +127,7 @@ class Worker {
   void take(net::Accepted&& client);
   void handle(net::Accepted& client);
   void handle(SurveyRequest& request);
+  void handle(Renewal& tls);
   void handle(GoAway& request);
   void handle(Cut&);
   void handle(Stop&);
@@ -137,6 +144,7 @@ class Worker {
   void give_back_memory() noexcept;
 
   const std::shared_ptr<const config::Config> config_;
+  std::shared_ptr<const TlsContexts> tls_;
   Dialer dialer_;
   Admission& admission_;
   observe::WorkerCounters counters_;

@@ -30,10 +30,9 @@ using websocket::Opcode;
 // counted.
 class Line {
  public:
-  explicit Line(const config::Config& config = {}) {
-    session_ = std::make_unique<Session>(environment_, std::make_shared<const config::Config>(config),
-                                         relay::SessionIdentity{}, client_, backend_,
-                                         websocket::ExtensionRules::kNone);
+  explicit Line(std::shared_ptr<const config::Site> site = std::make_shared<const config::Config>()) {
+    session_ = std::make_unique<Session>(environment_, std::move(site), relay::SessionIdentity{}, client_,
+                                         backend_, websocket::ExtensionRules::kNone);
     session_->start({}, {}, {}, {});
   }
 
@@ -135,13 +134,13 @@ Traffic fragments() {
 }
 
 // A session of which only `leg` is pinged.
-config::Config pinging(Leg leg) {
-  config::Config config;
+std::shared_ptr<const config::Site> pinging(Leg leg) {
+  const auto site = std::make_shared<config::Site>();
   keepalive::Settings& other =
-      leg == Leg::kClient ? config.keepalive.backend.heartbeat : config.keepalive.client.heartbeat;
+      leg == Leg::kClient ? site->keepalive.backend.heartbeat : site->keepalive.client.heartbeat;
   other.policy = keepalive::Policy::kOff;
-  config.keepalive.backend.heartbeat.ping_when = keepalive::PingWhen::kAlways;
-  return config;
+  site->keepalive.backend.heartbeat.ping_when = keepalive::PingWhen::kAlways;
+  return site;
 }
 
 // A ping is due and leaves; 30 ms later comes its pong.

@@ -39,7 +39,7 @@ TEST(ConfigSources, every_key_has_a_variable_of_its_own) {
   std::set<std::string> names;
   for (std::string key : all_keys()) {
     EXPECT_TRUE(names.insert(variable_name(key)).second) << key;
-    if (const std::size_t index = key.find('#'); index != std::string::npos) key.replace(index, 1, "12");
+    for (std::size_t index; (index = key.find('#')) != std::string::npos;) key.replace(index, 1, "12");
     EXPECT_EQ(key_of_variable(variable_name(key)), key);
     EXPECT_FALSE(is_kubernetes_variable(variable_name(key), "10")) << key;
   }

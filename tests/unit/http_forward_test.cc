@@ -9,6 +9,9 @@
 namespace wskeep::http {
 namespace {
 
+using testing::HasSubstr;
+using testing::Not;
+
 constexpr std::string_view kForwarded =
     "X-Forwarded-For: 192.0.2.7\r\n"
     "X-Forwarded-Proto: http\r\n"
@@ -48,6 +51,34 @@ TEST(UpgradeHead, KeepsFieldsAndOrder) {
       "X-Empty: \r\n"
       "Sec-WebSocket-Version: 13\r\n";
   EXPECT_EQ(forwarded(lines), lines);
+}
+
+TEST(UpgradeHead, OnlyWeTellWhoseCertificateTheClientHasShown) {
+  const std::string text =
+      "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: upgrade, X-Subject\r\nUpgrade: websocket\r\n"
+      "X-Subject: CN=forged\r\nx_subject: CN=forged\r\nX_Other-Subject: CN=forged\r\nX-Subject2: "
+      "kept\r\n\r\n";
+  RequestReader reader{4096};
+  ASSERT_EQ(reader.feed(bytes_of(text)).progress, Progress::kComplete);
+  constexpr std::string_view kFields[] = {"X-Other-Subject", "X-Subject"};
+  ClientSide client{.address = "192.0.2.7", .scheme = "https", .certificate_fields = kFields};
+  for (const bool trusted : {false, true}) {
+    client.trusted = trusted;
+    client.certificate_field = "X-Subject";
+    client.certificate_subject = "";
+    for (const std::string& head :
+         {upgrade_head(reader.head(), client), request_head(reader.head(), client)}) {
+      EXPECT_THAT(head, Not(HasSubstr("forged")));
+      EXPECT_THAT(head, Not(HasSubstr("X-Subject:")));
+      EXPECT_THAT(head, HasSubstr("\r\nX-Subject2: kept\r\n"));
+    }
+    client.certificate_subject = "CN=alice";
+    for (const std::string& head :
+         {upgrade_head(reader.head(), client), request_head(reader.head(), client)}) {
+      EXPECT_THAT(head, Not(HasSubstr("forged")));
+      EXPECT_TRUE(head.ends_with("\r\nX-Subject: CN=alice\r\n\r\n"));
+    }
+  }
 }
 
 TEST(UpgradeHead, IsReadBackAsWritten) {

@@ -233,6 +233,7 @@ TEST_F(Tls, AStreamIsEitherKindAndMoves) {
   Stream second;
   EXPECT_EQ(second.descriptor(), -1);
   second = std::move(first);
+  EXPECT_EQ(first.descriptor(), -1);  // NOLINT(bugprone-use-after-move): it says so
   ASSERT_NE(second.tls(), nullptr);
   EXPECT_EQ(second.descriptor(), descriptor);
   EXPECT_EQ(second.transport().plain_socket(), -1);  // nothing may move its bytes past TLS

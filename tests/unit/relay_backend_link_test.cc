@@ -59,8 +59,8 @@ class BackendLinkTest : public testing::Test {
     connect();
   }
   void connect() {
-    link = std::make_unique<BackendLink>(environment, std::make_shared<const config::Site>(site), *dialer,
-                                         watcher);
+    link = std::make_unique<BackendLink>(environment, std::make_shared<const config::Site>(site), nullptr,
+                                         *dialer, watcher);
     link->connect({});
   }
   // What its socket has to tell by now.

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/relay/client_input.h"
 #include "tests/unit/socket_pair.h"
@@ -19,13 +20,14 @@ std::string text(ClientInput::Bytes bytes) {
 
 struct Reading {
   net::Pair pair;
-  ClientInput input{*pair.near};
+  net::Stream near{std::move(*pair.near)};
+  ClientInput input{near};
   std::array<std::uint8_t, 8> buffer{};
 
   void send(std::string_view said) {
     const iovec piece{const_cast<char*>(said.data()), said.size()};
     ASSERT_EQ(pair.far->write({&piece, 1}).bytes, said.size());
-    net::wait_for(pair.near->descriptor(), POLLIN);
+    net::wait_for(near.descriptor(), POLLIN);
   }
   ClientInput::Read read() { return input.read(buffer); }
 };
@@ -81,7 +83,7 @@ TEST(ClientInput, TellsWhetherAllWasRead) {
   client.input.note_news();
   EXPECT_FALSE(client.input.drained());
   ASSERT_TRUE(client.pair.far->shutdown_write());
-  net::wait_for(client.pair.near->descriptor(), POLLIN);
+  net::wait_for(client.near.descriptor(), POLLIN);
   EXPECT_EQ(client.read().status, Status::kEnd);
   EXPECT_FALSE(client.input.drained());
 }
